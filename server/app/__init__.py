@@ -1,0 +1,1 @@
+"""ForgeSyte video jobs: a single-machine server that runs pipelines over uploaded videos."""
