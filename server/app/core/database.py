@@ -1,0 +1,54 @@
+"""The DuckDB database: the declarative base, the engine, and how a schema comes about."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.orm import declarative_base, sessionmaker
+
+from app.core.settings import resolve_database_url
+
+DEFAULT_DATABASE_URL = "duckdb:///data/foregsyte.duckdb"
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+Base = declarative_base()
+
+
+def build_engine(url: str) -> Engine:
+    """An engine that connects on first use.
+
+    DuckDB gets one thread: job rows are small statements, for which its own parallelism costs
+    more than it brings.
+    """
+    return create_engine(url, connect_args={"config": {"threads": 1}})
+
+
+engine = build_engine(resolve_database_url(DEFAULT_DATABASE_URL))
+SessionLocal = sessionmaker(bind=engine)
+
+
+def engine_for(url: str) -> Engine:
+    """The module's engine when `url` is its own, else a new one. One file has one engine."""
+    return engine if engine.url.render_as_string(hide_password=False) == url else build_engine(url)
+
+
+def migration_config(url: str) -> Config:
+    """Alembic's configuration, independent of the working directory and of alembic.ini."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    return config
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the schema to the newest revision and write it through to the database file.
+
+    The checkpoint keeps schema changes out of the write-ahead log that a crash replays.
+    """
+    config = migration_config(connection.engine.url.render_as_string(hide_password=False))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    connection.commit()
+    connection.execute(text("CHECKPOINT"))
+    connection.commit()

@@ -1,0 +1,108 @@
+"""Everything that can be configured, read from `FORGESYTE_*` environment variables."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.core.errors import StartupError
+
+DEFAULT_DATA_DIR = Path("data")
+DATABASE_NAME = "foregsyte.duckdb"
+ENV_PREFIX = "FORGESYTE_"
+
+GIB = 1024**3
+
+
+class Settings(BaseSettings):
+    """Relative paths count from the working directory and are resolved once, here.
+
+    Raises:
+        pydantic.ValidationError: a value is missing its bounds; `Settings.load` says it in a line.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid")
+
+    data_dir: Path = Field(
+        default=DEFAULT_DATA_DIR,
+        description="Folder of the database and the videos; made when missing.",
+    )
+    database_url: str = Field(
+        default="",
+        pattern=r"^(duckdb:///.+)?$",
+        description="SQLAlchemy URL of the DuckDB file; foregsyte.duckdb in the data folder.",
+    )
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address to listen on. There is no authentication: think before opening it.",
+    )
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 picks one.")
+    max_upload_bytes: int = Field(
+        default=4 * GIB,
+        ge=1,
+        le=1024 * GIB,
+        description="Largest video accepted, in bytes of the file itself.",
+    )
+    upload_idle_seconds: float = Field(
+        default=60,
+        gt=0,
+        le=3600,
+        description="An upload that sends nothing for this long is given up.",
+    )
+    shutdown_grace_seconds: float = Field(
+        default=10,
+        ge=0,
+        le=3600,
+        description="How long a stop waits for the running job before it interrupts it.",
+    )
+    max_frame_pixels: int = Field(
+        default=8192 * 4320,
+        ge=1,
+        le=2**31 - 1,
+        description="Largest frame decoded, width × height.",
+    )
+    max_frames: int = Field(
+        default=1_000_000, ge=1, le=2**31 - 1, description="Most frames decoded of one video."
+    )
+
+    @classmethod
+    def load(cls) -> Self:
+        """The settings of this process's environment.
+
+        Raises:
+            StartupError: one line that names the variable and what it must be.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = f"{ENV_PREFIX}{first['loc'][0]}".upper() if first["loc"] else "The configuration"
+            raise StartupError(
+                f"{name}: {first['msg']} (found {str(first['input'])[:100]!r})"
+            ) from error
+
+    @model_validator(mode="before")
+    @classmethod
+    def _resolve_paths(cls, values: dict[str, object]) -> dict[str, object]:
+        data_dir = Path(str(values.get("data_dir", DEFAULT_DATA_DIR))).resolve()
+        url = values.get("database_url") or f"duckdb:///{data_dir / DATABASE_NAME}"
+        return {**values, "data_dir": data_dir, "database_url": resolve_database_url(str(url))}
+
+    @property
+    def video_dir(self) -> Path:
+        """Root of the object storage."""
+        return self.data_dir / "video_jobs"
+
+
+def resolve_database_url(url: str, base: Path | None = None) -> str:
+    """`url` with its file path absolute and free of links, counted from `base` (default: the
+    working directory). In-memory and foreign URLs come back as they are.
+
+    One spelling for one file matters: DuckDB locks paths, not files.
+    """
+    scheme, _, path = url.partition(":///")
+    if scheme != "duckdb" or not path or path.startswith(":memory:"):
+        return url
+    return f"duckdb:///{((base or Path.cwd()) / path).resolve()}"
