@@ -13,6 +13,14 @@ ForgeSyteError
 ├── StorageError                a key that storage refuses
 │   └── FileMissing             no file under that key
 ├── VideoError                  a video that cannot be judged whole; also a ValueError
+│   ├── NotAnMp4                the file has no MP4 structure
+│   ├── TruncatedVideo          the end of the file is missing
+│   ├── DamagedVideo            a part of the file is unreadable
+│   ├── NoVideoTrack            the file holds no moving pictures
+│   ├── UnsupportedCodec        the video is of a kind that cannot be decoded here
+│   ├── NoFrames                the video track holds no frame
+│   ├── FrameTooLarge           a frame has more pixels than allowed
+│   └── TooManyFrames           the video has more frames than allowed
 ├── PipelineError               a pipeline that cannot be built or run
 └── ResultError                 a result that is not strict JSON; also a ValueError
 
@@ -75,6 +83,38 @@ class FileMissing(StorageError):
 
 class VideoError(ForgeSyteError, ValueError):
     """The file is not a whole, decodable video within the limits."""
+
+
+class NotAnMp4(VideoError):
+    """The file has no MP4 structure."""
+
+
+class TruncatedVideo(VideoError):
+    """The end of the file is missing."""
+
+
+class DamagedVideo(VideoError):
+    """A part of the file is unreadable, or decodes with errors."""
+
+
+class NoVideoTrack(VideoError):
+    """The file holds no moving pictures."""
+
+
+class UnsupportedCodec(VideoError):
+    """No decoder for the video's codec is at hand."""
+
+
+class NoFrames(VideoError):
+    """The video track holds no frame."""
+
+
+class FrameTooLarge(VideoError):
+    """A frame has more pixels than the limit allows."""
+
+
+class TooManyFrames(VideoError):
+    """The video has more frames than the limit allows."""
 
 
 class PipelineError(ForgeSyteError):

