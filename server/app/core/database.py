@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import duckdb
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import declarative_base, sessionmaker
 
 from app.core.settings import resolve_database_url
@@ -52,3 +54,9 @@ def migrate(connection: Connection) -> None:
     connection.commit()
     connection.execute(text("CHECKPOINT"))
     connection.commit()
+
+
+def is_fatal(error: BaseException) -> bool:
+    """Whether DuckDB has declared the database unusable; only a new process mends that."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(cause, duckdb.FatalException | duckdb.InternalException)

@@ -28,7 +28,7 @@ Messages are for the person who called: a sentence, without paths and without tr
 """
 
 from http import HTTPStatus
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class ForgeSyteError(Exception):
@@ -59,6 +59,10 @@ class UploadStalled(RequestError):
 
 class UploadTooLarge(RequestError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+    @classmethod
+    def than(cls, limit: int) -> Self:
+        return cls(f"The file is larger than the {limit} bytes allowed.")
 
 
 class UnknownPipeline(RequestError):

@@ -56,14 +56,14 @@ def test_ids_are_sorted_and_nothing_is_imported_to_list_them() -> None:
 def test_an_unknown_id_is_refused_with_the_known_ones(registry_of: Any) -> None:
     registry = registry_of(ocr=answering({}), barcodes=answering({}))
 
-    with pytest.raises(UnknownPipeline, match="no pipeline 'yolo'; known: barcodes, ocr"):
+    with pytest.raises(UnknownPipeline, match="no pipeline 'yolo'; installed: barcodes, ocr"):
         registry.require("yolo")
     with pytest.raises(UnknownPipeline):
         registry.run_pipeline("yolo", PAYLOAD)
 
 
 def test_no_pipelines_at_all() -> None:
-    with pytest.raises(UnknownPipeline, match="known: none"):
+    with pytest.raises(UnknownPipeline, match="installed: none"):
         PipelineRegistry([]).require("ocr")
 
 

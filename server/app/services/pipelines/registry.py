@@ -49,7 +49,7 @@ class PipelineRegistry:
         """Raise UnknownPipeline, naming the known ones, unless there is such a pipeline."""
         if pipeline_id not in self._entries:
             known = ", ".join(self.ids()) or "none"
-            raise UnknownPipeline(f"there is no pipeline {pipeline_id!r}; known: {known}")
+            raise UnknownPipeline(f"There is no pipeline {pipeline_id!r:.100}; installed: {known}.")
 
     def run_pipeline(self, pipeline_id: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Run one frame and return the answer as plain JSON values, see `results.as_json`.

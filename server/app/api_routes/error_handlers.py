@@ -1,0 +1,46 @@
+"""From errors to HTTP: the one place."""
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.core.errors import RequestError
+
+logger = logging.getLogger(__name__)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(Exception, answer)
+    app.add_exception_handler(RequestError, answer)
+    app.add_exception_handler(SQLAlchemyError, answer)
+    app.add_exception_handler(RequestValidationError, answer)
+
+
+async def answer(request: Request, error: Exception) -> JSONResponse:
+    """An error as `{"detail": …}`. What is not the caller's doing is logged with its traceback."""
+    if isinstance(error, RequestError):
+        status, detail = error.status, str(error)
+    elif isinstance(error, RequestValidationError):
+        status, detail = HTTPStatus.UNPROCESSABLE_ENTITY, explain_fields(error)
+    else:
+        logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        status, detail = explain_failure(error)
+    unread = getattr(request.state, "close_connection", False)
+    return JSONResponse(
+        {"detail": detail}, status, headers={"Connection": "close"} if unread else None
+    )
+
+
+def explain_fields(error: RequestValidationError) -> str:
+    """Which fields are wrong and why, without repeating what was sent."""
+    return "; ".join(f"{problem['loc'][-1]}: {problem['msg']}" for problem in error.errors())
+
+
+def explain_failure(error: Exception) -> tuple[HTTPStatus, str]:
+    if isinstance(error, SQLAlchemyError):
+        return HTTPStatus.SERVICE_UNAVAILABLE, "The database cannot take this now; try again later."
+    return HTTPStatus.INTERNAL_SERVER_ERROR, "The server has failed; its log says why."

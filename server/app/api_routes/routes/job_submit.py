@@ -1,0 +1,43 @@
+"""POST /video/submit"""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Form, UploadFile
+
+from app.api_routes.deps import Services, ServicesDep, upload_receiver
+from app.api_routes.schemas import JobSubmitted, Problem
+from app.api_routes.upload import ReceivedFile, upload_route
+from app.services.job_store import NewJob
+from app.services.storage.keys import video_key
+
+router = APIRouter(route_class=upload_route(upload_receiver))
+
+
+@router.post(
+    "/video/submit", responses={code: {"model": Problem} for code in (400, 408, 413, 503, 507)}
+)
+async def submit_job(
+    file: UploadFile, pipeline_id: Annotated[str, Form()], services: ServicesDep
+) -> JobSubmitted:
+    """Upload an MP4 and name the pipeline to run over it; the answer is the job's id."""
+    services.pipelines.require(pipeline_id)
+    assert isinstance(file, ReceivedFile)
+    job = NewJob(job_id=file.id, pipeline_id=pipeline_id, input_path=video_key(file.id))
+    # A request that is cancelled half-way must not leave a file without a row or the other way
+    # round, so what has begun goes on to its end.
+    await asyncio.shield(admit(services, file, job))
+    return JobSubmitted(job_id=job.job_id)
+
+
+async def admit(services: Services, file: ReceivedFile, job: NewJob) -> None:
+    """First the durable file, then the row; the queue comes with the row. A row that the database
+    refuses takes its file with it."""
+    await file.keep(lambda path: services.storage.save_file(path, job.input_path))
+    try:
+        await services.submit(job)
+    except Exception:
+        await asyncio.get_running_loop().run_in_executor(
+            services.files, services.storage.delete_file, job.input_path
+        )
+        raise

@@ -1,0 +1,250 @@
+"""Receiving one file into a folder, piece by piece, behind FastAPI's ordinary `UploadFile`.
+
+FastAPI by itself parses the whole body into the system's temporary folder before a handler runs.
+`UploadRoute` replaces just that step: the file goes straight to the filesystem where it will stay,
+and what is wrong with it is noticed while it is still coming in. Nothing here knows
+of jobs.
+"""
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import uuid4
+
+from aiofiles.threadpool import wrap
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.requests import ClientDisconnect
+
+from app.api_routes.multipart import MAX_OVERHEAD_BYTES, FilePart, MultipartForm
+from app.core.errors import InvalidUpload, StorageFull, Unavailable, UploadStalled, UploadTooLarge
+from app.services.mp4_signature import SIGNATURE_BYTES, check_mp4_signature
+
+PIECE_BYTES = 128 * 1024
+STOPPING = "The server is stopping; submit again when it is back."
+
+
+class IncomingFile:
+    """A file on its way to `folder`, under a name of its own until something takes it over.
+
+    One operation runs at a time, each in one trip to a thread; a file that never needed `append`
+    touches the disk in `keep` only.
+    """
+
+    def __init__(self, folder: Path, executor: Executor) -> None:
+        self.id = uuid4()
+        self.path = folder / f"{self.id}.part"
+        self._executor = executor
+        self._file: BinaryIO | None = None
+        self._operation: asyncio.Future[None] | None = None
+
+    async def append(self, piece: bytes) -> None:
+        """Begin to write `piece`; waits only for the one before, so that receiving goes on."""
+        await self._settle()
+        self._operation = asyncio.ensure_future(self._write(piece))
+
+    async def keep(self, rest: bytes, save: Callable[[Path], None]) -> None:
+        """Write the last bytes, flush everything to disk, and hand the path to `save`, which runs
+        in the same thread and gives the file a lasting name."""
+        await self._settle()
+        self._operation = self._in_thread(self._finish, rest, save)
+        await self._settle()
+
+    async def close(self) -> None:
+        """Remove the file's own name; what `save` made of it stays."""
+        if self._operation is not None:
+            await asyncio.gather(asyncio.shield(self._operation), return_exceptions=True)
+            await self._in_thread(self._remove)
+            self._operation = None
+
+    async def _settle(self) -> None:
+        """Wait for the running operation. Cancelling the waiter leaves the thread its file."""
+        if self._operation is not None:
+            with understood_disk_errors():
+                await asyncio.shield(self._operation)
+
+    def _in_thread(self, function: Callable[..., None], *args: object) -> asyncio.Future[None]:
+        return asyncio.get_running_loop().run_in_executor(self._executor, function, *args)
+
+    async def _write(self, piece: bytes) -> None:
+        if self._file is None:
+            await self._in_thread(self._open)
+        await wrap(self._file, executor=self._executor).write(piece)
+
+    def _open(self) -> None:
+        self._file = self.path.open("xb")
+
+    def _finish(self, rest: bytes, save: Callable[[Path], None]) -> None:
+        if self._file is None:
+            self._open()
+        assert self._file is not None
+        with self._file:
+            self._file.write(rest)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        save(self.path)
+
+    def _remove(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+class ReceivedFile(UploadFile):
+    """An uploaded file whose bytes are on disk, or wait in memory for `keep`, not in `file`."""
+
+    def __init__(self, incoming: IncomingFile, rest: bytes, part: FilePart) -> None:
+        headers = Headers({"content-type": part.content_type} if part.content_type else {})
+        super().__init__(BytesIO(), size=part.size, filename=part.filename, headers=headers)
+        self.id = incoming.id
+        self._incoming = incoming
+        self._rest = rest
+
+    async def keep(self, save: Callable[[Path], None]) -> None:
+        """Flush the file to disk and hand its path to `save`, which gives it a lasting name.
+
+        Raises:
+            StorageFull: the disk has no room for it.
+            Unavailable: the process has no file descriptor left for it.
+        """
+        await self._incoming.keep(self._rest, save)
+
+    async def close(self) -> None:
+        await self._incoming.close()
+
+
+class UploadReceiver:
+    """Receives forms with one MP4 in them into `folder`. One for the application's life."""
+
+    def __init__(
+        self, folder: Path, executor: Executor, *, max_file_bytes: int, idle_seconds: float
+    ) -> None:
+        self._folder = folder
+        self._executor = executor
+        self._max_file_bytes = max_file_bytes
+        self._idle_seconds = idle_seconds
+        self._stopping = False
+        self._deadlines: set[asyncio.Timeout] = set()
+
+    def stop(self) -> None:
+        """End every upload in flight, and every later one, with Unavailable."""
+        self._stopping = True
+        for deadline in self._deadlines:
+            if not deadline.expired():
+                deadline.reschedule(asyncio.get_running_loop().time())
+
+    async def receive(self, request: Request) -> FormData:
+        """The form, its file a ReceivedFile that the caller closes.
+
+        Raises:
+            InvalidUpload, UploadTooLarge, UploadStalled, Unavailable, StorageFull: see errors.py.
+                Nothing is left in the folder.
+        """
+        if self._stopping:
+            raise Unavailable(STOPPING)
+        self._check_announced_size(request)
+        form = MultipartForm(
+            request.headers.get("content-type", ""),
+            max_file_bytes=self._max_file_bytes,
+            head_bytes=SIGNATURE_BYTES,
+            check_head=check_mp4_signature,
+        )
+        incoming = IncomingFile(self._folder, self._executor)
+        try:
+            await self._read_body(request, form, incoming)
+        except BaseException:
+            await incoming.close()
+            raise
+        values: list[tuple[str, str | UploadFile]] = [*form.fields]
+        if form.file is not None:
+            rest = b"".join(form.take_file_data())
+            values.append((form.file.field, ReceivedFile(incoming, rest, form.file)))
+        return FormData(values)
+
+    def _check_announced_size(self, request: Request) -> None:
+        announced = request.headers.get("content-length", "")
+        if announced.isdecimal() and int(announced) > self._max_file_bytes + MAX_OVERHEAD_BYTES:
+            raise UploadTooLarge.than(self._max_file_bytes)
+
+    async def _read_body(
+        self, request: Request, form: MultipartForm, incoming: IncomingFile
+    ) -> None:
+        now = asyncio.get_running_loop().time
+        try:
+            async with asyncio.timeout(self._idle_seconds) as deadline:
+                with self._in_flight(deadline):
+                    async for chunk in request.stream():
+                        form.write(chunk)
+                        if form.held_bytes >= PIECE_BYTES:
+                            deadline.reschedule(None)  # a slow disk is not a silent client
+                            await incoming.append(b"".join(form.take_file_data()))
+                        if not self._stopping:
+                            deadline.reschedule(now() + self._idle_seconds)
+        except TimeoutError:
+            if self._stopping:
+                raise Unavailable(STOPPING) from None
+            raise UploadStalled(
+                f"The upload sent nothing for {self._idle_seconds:g} seconds."
+            ) from None
+        except ClientDisconnect:
+            raise InvalidUpload("The upload broke off.") from None
+        form.finish()
+
+    @contextmanager
+    def _in_flight(self, deadline: asyncio.Timeout) -> Iterator[None]:
+        self._deadlines.add(deadline)
+        try:
+            yield
+        finally:
+            self._deadlines.discard(deadline)
+
+
+def upload_route(receiver_of: Callable[[Request], UploadReceiver]) -> type[APIRoute]:
+    """A route class whose forms are received by `receiver_of(request)`.
+
+    The form is read before FastAPI's handler is called, because in there every error that is not
+    an HTTPException becomes a 400. What refuses a body half read also closes the connection, or
+    the server would go on reading the rest.
+    """
+
+    class UploadRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def receive_then_handle(request: Request) -> Response:
+                request.state.close_connection = True
+                form = await receiver_of(request).receive(request)
+                request.state.close_connection = False
+                return await handle(RequestWithForm(request, form))
+
+            return receive_then_handle
+
+    return UploadRoute
+
+
+class RequestWithForm(Request):
+    """A request whose form has been read. FastAPI takes it from here, and closes it."""
+
+    def __init__(self, request: Request, form: FormData) -> None:
+        super().__init__(request.scope, request.receive)
+        self._form = form
+
+
+@contextmanager
+def understood_disk_errors() -> Iterator[None]:
+    """Raise what a person can do something about as an error of ours."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull("The server's disk is full; try again later.") from error
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise Unavailable("The server has too many files open; try again later.") from error
+        raise

@@ -1,0 +1,101 @@
+"""The one thread on which every database session lives."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import duckdb
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from app.core.database import is_fatal, migrate
+from app.core.errors import StartupError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+HOLDER = re.compile(r"PID (\d+)")
+
+
+class DatabaseThread:
+    """Runs functions one after another, so that no two transactions ever meet.
+
+    From `open` to `close` one connection stays open: DuckDB's lock on the file, which keeps every
+    other process out, is gone with the last connection. `on_fatal` is called, on the database's
+    thread, when DuckDB has declared itself unusable; nothing short of a new process mends that.
+    """
+
+    def __init__(self, engine: Engine, on_fatal: Callable[[BaseException], None]) -> None:
+        self._engine = engine
+        self._on_fatal = on_fatal
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
+        self._lock_holder: Connection | None = None
+
+    def open(self) -> None:
+        """Take the file's lock and bring the schema up to date. Blocks.
+
+        Raises:
+            StartupError: the file is in use, cannot be read or written, or is not ours.
+        """
+        try:
+            self._executor.submit(self._open).result()
+        except BaseException:
+            self.close()
+            raise
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`function(*args)` on the database's thread, awaited. Cancelling does not stop it."""
+        work = partial(function, *args, **kwargs)
+        return await asyncio.wrap_future(self._executor.submit(self._guarded, work))
+
+    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`function(*args)` on the database's thread, waited for by a thread."""
+        work = partial(function, *args, **kwargs)
+        return self._executor.submit(self._guarded, work).result()
+
+    def close(self) -> None:
+        """Let what was asked for finish, and give the file free. Blocks; idempotent."""
+        try:
+            self._executor.submit(self._close)
+        except RuntimeError:  # closed before
+            return
+        self._executor.shutdown()
+
+    def _open(self) -> None:
+        path = Path(self._engine.url.database or "")
+        try:
+            if path.is_absolute():
+                path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock_holder = self._engine.connect()
+            migrate(self._lock_holder)
+        except (SQLAlchemyError, duckdb.Error, CommandError, OSError) as error:
+            raise StartupError(explain(error, path)) from error
+
+    def _close(self) -> None:
+        if self._lock_holder is not None:
+            self._lock_holder.close()
+        self._engine.dispose()
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except SQLAlchemyError as error:
+            if is_fatal(error):
+                self._on_fatal(error)
+            raise
+
+
+def explain(error: Exception, path: Path) -> str:
+    """One line on why the database did not open."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    reason = str(cause).strip().partition("\n")[0]
+    if holder := HOLDER.search(str(cause)):
+        return f"{path} is in use by process {holder[1]}: one data folder, one process."
+    if isinstance(error, CommandError):
+        return f"{path} has a schema that this version does not know: {reason}."
+    return f"{path} cannot be opened: {reason}"

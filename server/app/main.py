@@ -1,0 +1,89 @@
+"""The application: `uvicorn app.main:app`, or `create_app` for one of your own."""
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api_routes.deps import Services
+from app.api_routes.error_handlers import add_error_handlers
+from app.api_routes.routes import job_submit
+from app.api_routes.upload import UploadReceiver
+from app.core.descriptors import raise_descriptor_limit
+from app.core.errors import StartupError
+from app.core.grouping import Grouped
+from app.core.logs import configure_logging
+from app.core.settings import Settings
+from app.runtime import Runtime
+
+FILE_THREADS = 8
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """An application of its own; without `settings` they are read from the environment when it
+    starts."""
+    app = FastAPI(title="ForgeSyte video jobs", lifespan=lifespan_of(settings))
+    app.add_middleware(OneLineStartupFailure)
+    add_error_handlers(app)
+    app.include_router(job_submit.router)
+    return app
+
+
+def lifespan_of(
+    settings: Settings | None,
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        configure_logging()
+        raise_descriptor_limit()
+        runtime = Runtime(settings or Settings.load())
+        await runtime.start()
+        with ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="files") as files:
+            app.state.runtime = runtime
+            app.state.services = build_services(runtime, files)
+            try:
+                yield
+            finally:
+                await runtime.close()
+
+    return lifespan
+
+
+def build_services(runtime: Runtime, files: ThreadPoolExecutor) -> Services:
+    """What the routes need of a runtime."""
+    return Services(
+        receiver=UploadReceiver(
+            runtime.storage.incoming,
+            files,
+            max_file_bytes=runtime.settings.max_upload_bytes,
+            idle_seconds=runtime.settings.upload_idle_seconds,
+        ),
+        submit=Grouped(lambda jobs: runtime.database.run(runtime.admit, jobs)),
+        find=Grouped(lambda job_ids: runtime.database.run(runtime.store.get, job_ids)),
+        storage=runtime.storage,
+        pipelines=runtime.pipelines,
+        files=files,
+    )
+
+
+class OneLineStartupFailure:
+    """Replaces the traceback that a failed start prints by the error's own line, when it is one
+    that we raised for a person to read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_line(message: Message) -> None:
+            error = sys.exception()
+            if message["type"] == "lifespan.startup.failed" and isinstance(error, StartupError):
+                message = {**message, "message": str(error)}
+            await send(message)
+
+        await self._app(scope, receive, send_line if scope["type"] == "lifespan" else send)
+
+
+app = create_app()
