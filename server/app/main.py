@@ -18,6 +18,7 @@ from app.core.grouping import Grouped
 from app.core.logs import configure_logging
 from app.core.settings import Settings
 from app.runtime import Runtime
+from app.shutdown import Shutdown
 
 FILE_THREADS = 8
 
@@ -44,10 +45,12 @@ def lifespan_of(
         with ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="files") as files:
             app.state.runtime = runtime
             app.state.services = build_services(runtime, files)
+            shutdown = Shutdown(runtime, begin=app.state.services.receiver.stop)
             try:
-                yield
+                with shutdown.wrapping_signal_handlers():
+                    yield
             finally:
-                await runtime.close()
+                await shutdown.finish()
 
     return lifespan
 

@@ -1,4 +1,7 @@
-"""The parts of a process that takes jobs, put together: built, started and stopped here."""
+"""The parts of a process that runs jobs, put together: built, started and stopped here.
+
+The server and the standalone worker are both a Runtime; the server adds HTTP to it.
+"""
 
 import asyncio
 import logging
@@ -12,13 +15,17 @@ from app.core.database import SessionLocal, engine, engine_for
 from app.core.database_thread import DatabaseThread
 from app.core.errors import StartupError
 from app.core.settings import Settings
+from app.core.waiting import wait_any
 from app.services.job_store import JobStore, NewJob
 from app.services.pipelines.registry import PipelineRegistry
 from app.services.queue.memory_queue import MemoryQueue
+from app.services.recovery import recover
 from app.services.storage.local_storage import LocalStorage
+from app.workers.worker import JobWorker
 
 logger = logging.getLogger(__name__)
 
+FRAME_SECONDS = 1.0  # what a frame may still take after an interruption
 EXIT_FAILURE = 1
 
 
@@ -29,15 +36,17 @@ def leave(code: int) -> None:
 
 
 class Runtime:
-    """Opens the database and the storage, and takes jobs.
+    """Opens the database, takes over what is unfinished, runs jobs until it is stopped.
 
-    `leave` ends the process; it is called when the database is broken for good.
+    `leave` ends the process; it is called when going on would be worse: the database is broken
+    for good, or the worker's loop has crashed.
     """
 
     def __init__(self, settings: Settings, *, leave: Callable[[int], None] = leave) -> None:
         own_engine = engine_for(settings.database_url)
         sessions = SessionLocal if own_engine is engine else sessionmaker(own_engine)
         self._leave = leave
+        self._loop_over = asyncio.Event()
         self.settings = settings
         self.database = DatabaseThread(own_engine, self._on_fatal_database)
         self.store = JobStore(sessions)
@@ -51,6 +60,8 @@ class Runtime:
             StartupError: one line on what is in the way.
         """
         await asyncio.to_thread(self._open)
+        loop = asyncio.create_task(self.worker.run_forever(), name="worker loop")
+        loop.add_done_callback(self._on_loop_done)
 
     def admit(self, jobs: Sequence[NewJob]) -> list[SQLAlchemyError | None]:
         """Commit new jobs and queue them in the same order, with nothing in between that could be
@@ -59,7 +70,15 @@ class Runtime:
         for job, error in zip(jobs, outcomes, strict=True):
             if error is None:
                 self.queue.enqueue(job.job_id)
+        self.worker.wake()
         return outcomes
+
+    async def stop_worker(self, hurry: asyncio.Event) -> bool:
+        """Start no further job, and let the loop come to its end. `hurry` ends the waiting. False
+        when the loop goes on."""
+        self.worker.stop()
+        await wait_any(self._loop_over, hurry, timeout=self.settings.shutdown_grace_seconds)
+        return self._loop_over.is_set()
 
     async def close(self) -> None:
         """Give the database free."""
@@ -73,6 +92,14 @@ class Runtime:
                 f"{self.settings.video_dir} cannot be used: {error.strerror}"
             ) from error
         self.database.open()
+        self.worker = JobWorker(queue=self.queue, database=self.database, store=self.store)
+        recover(self.database, self.store, self.storage, self.queue)
+
+    def _on_loop_done(self, task: asyncio.Task[None]) -> None:
+        self._loop_over.set()
+        if not task.cancelled() and (error := task.exception()):
+            logger.critical("The worker's loop has crashed; leaving", exc_info=error)
+            self._leave(EXIT_FAILURE)
 
     def _on_fatal_database(self, error: BaseException) -> None:
         logger.critical("The database is unusable; leaving", exc_info=error)

@@ -12,6 +12,7 @@ ForgeSyteError
 │   └── StorageFull         507
 ├── StorageError                a key that storage refuses
 │   └── FileMissing             no file under that key
+├── JobStateError               a move that the state machine does not know
 ├── VideoError                  a video that cannot be judged whole; also a ValueError
 │   ├── NotAnMp4                the file has no MP4 structure
 │   ├── TruncatedVideo          the end of the file is missing
@@ -83,6 +84,10 @@ class StorageError(ForgeSyteError):
 
 class FileMissing(StorageError):
     """No file is stored under the key."""
+
+
+class JobStateError(ForgeSyteError):
+    """A defect of ours: the job is not in the state that the move begins at."""
 
 
 class VideoError(ForgeSyteError, ValueError):

@@ -1,0 +1,69 @@
+"""Taking over what a process that ended has left behind."""
+
+import logging
+from pathlib import Path
+from uuid import UUID
+
+from app.core.database_thread import DatabaseThread
+from app.core.errors import StorageError
+from app.services.job_store import JobStore
+from app.services.queue.base import QueueService
+from app.services.results import is_whole_results
+from app.services.storage.keys import results_key, video_key
+from app.services.storage.local_storage import LocalStorage
+
+logger = logging.getLogger(__name__)
+
+PART = ".part"
+
+
+def recover(
+    database: DatabaseThread, store: JobStore, storage: LocalStorage, queue: QueueService
+) -> None:
+    """Bring every unfinished job to where it can go on, and put what is pending on the queue.
+
+    Doing it twice changes nothing more. Blocks; call it while holding the database and before
+    anything is submitted.
+    """
+    swept = sweep(database, store, storage)
+    found = database.call(store.recover, lambda job_id: has_whole_results(storage, job_id))
+    for job_id in found.queue:
+        queue.enqueue(job_id)
+    logger.info(
+        "Recovered: %d pending, %d of them cut off and started again; %d completed, %d failed; "
+        "%d leftover files removed",
+        *(len(found.queue), found.restarted, found.completed, found.failed, swept),
+    )
+
+
+def has_whole_results(storage: LocalStorage, job_id: UUID) -> bool:
+    try:
+        return is_whole_results(storage.load_file(results_key(job_id)), job_id)
+    except StorageError:
+        return False
+
+
+def sweep(database: DatabaseThread, store: JobStore, storage: LocalStorage) -> int:
+    """Empty the folder of files that are not whole yet; returns how many there were.
+
+    An upload keeps its name there until its row is committed. One without a row was never
+    acknowledged, so the video that it may have become already goes with it; no other video is
+    ever removed.
+    """
+    leftovers = [path for path in storage.incoming.iterdir() if path.is_file()]
+    uploads = {job_id: path for path in leftovers if (job_id := upload_id(path))}
+    rows = database.call(store.get, list(uploads))
+    for job_id, row in zip(uploads, rows, strict=True):
+        if row is None:
+            storage.delete_file(video_key(job_id))
+    for path in leftovers:
+        path.unlink()
+    return len(leftovers)
+
+
+def upload_id(path: Path) -> UUID | None:
+    """The id that an upload's temporary file is named by."""
+    try:
+        return UUID(path.stem) if path.suffix == PART else None
+    except ValueError:
+        return None

@@ -1,0 +1,94 @@
+"""One stop of the process, whoever asks for it: a signal, or the end of the lifespan."""
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from app.core.waiting import wait_any
+from app.runtime import FRAME_SECONDS, Runtime, leave
+
+logger = logging.getLogger(__name__)
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Shutdown:
+    """`begin` is called at once when a stop is asked for, on the event loop.
+
+    A server ends its lifespan only when every connection has closed, so a stop cannot wait for
+    that: it starts with the signal, and when the lifespan has not ended by the time that the
+    running job has, the process leaves. A second signal ends every grace.
+    """
+
+    def __init__(self, runtime: Runtime, begin: Callable[[], None] = lambda: None) -> None:
+        self._runtime = runtime
+        self._begin = begin
+        self._loop = asyncio.get_running_loop()
+        self._hurry = asyncio.Event()
+        self._lifespan_over = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def wrapping_signal_handlers(self) -> Iterator[None]:
+        """Hear of SIGINT and SIGTERM before the handlers that are there, which still get the
+        first one. Off the main thread signals are somebody else's."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        previous = {number: signal.getsignal(number) for number in SIGNALS}
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            first = self._task is None
+            self._loop.call_soon_threadsafe(self.on_signal, number)
+            inner = previous[signal.Signals(number)]
+            if first and callable(inner):
+                inner(number, frame)
+
+        for number in SIGNALS:
+            signal.signal(number, handle)
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def on_signal(self, number: int) -> None:
+        if self._task is not None:
+            self._hurry.set()
+            return
+        logger.info("Stopping on %s", signal.Signals(number).name)
+        self._start(exit_code=128 + number)
+
+    async def finish(self) -> None:
+        """The lifespan is over: stop what is not stopped yet, and close the database."""
+        self._lifespan_over.set()
+        if self._task is None:
+            self._start(exit_code=None)
+        assert self._task is not None
+        await self._task
+        await self._runtime.close()
+
+    def _start(self, exit_code: int | None) -> None:
+        self._begin()
+        self._task = asyncio.create_task(self._stop(exit_code), name="shutdown")
+
+    async def _stop(self, exit_code: int | None) -> None:
+        deadline = self._loop.time() + self._runtime.settings.shutdown_grace_seconds
+        ended = await self._runtime.stop_worker(self._hurry)
+        if exit_code is None:
+            return
+        if ended:
+            await wait_any(
+                self._lifespan_over, self._hurry, timeout=max(0, deadline - self._loop.time())
+            )
+            await wait_any(self._lifespan_over, timeout=FRAME_SECONDS)
+            if self._lifespan_over.is_set():
+                return
+            logger.warning("Leaving with connections still open")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._runtime.close(), FRAME_SECONDS)
+        leave(exit_code)

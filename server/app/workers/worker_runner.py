@@ -1,0 +1,47 @@
+"""The worker on its own: `python -m app.workers.worker_runner`.
+
+Runs what is pending, then idles until SIGINT or SIGTERM. While it runs it holds the database, so
+no server can take submissions on the same data folder.
+"""
+
+import asyncio
+import logging
+import sys
+
+from app.core.errors import StartupError
+from app.core.logs import configure_logging
+from app.core.settings import Settings
+from app.runtime import EXIT_FAILURE, Runtime
+from app.shutdown import SIGNALS, Shutdown
+
+logger = logging.getLogger(__name__)
+
+
+async def run() -> None:
+    """Work until a signal.
+
+    Raises:
+        StartupError: one line on what is in the way.
+    """
+    runtime = Runtime(Settings.load())
+    await runtime.start()
+    stopping = asyncio.Event()
+    shutdown = Shutdown(runtime, begin=stopping.set)
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, shutdown.on_signal, number)
+    await stopping.wait()
+    await shutdown.finish()
+
+
+def main() -> int:
+    configure_logging()
+    try:
+        asyncio.run(run())
+    except StartupError as error:
+        logger.error("%s", error)  # noqa: TRY400 - the one line is all that helps
+        return EXIT_FAILURE
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
