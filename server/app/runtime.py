@@ -6,6 +6,7 @@ The server and the standalone worker are both a Runtime; the server adds HTTP to
 import asyncio
 import logging
 import os
+import threading
 from collections.abc import Callable, Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,7 +22,8 @@ from app.services.pipelines.registry import PipelineRegistry
 from app.services.queue.memory_queue import MemoryQueue
 from app.services.recovery import recover
 from app.services.storage.local_storage import LocalStorage
-from app.workers.worker import JobWorker
+from app.services.video_file_pipeline_service import VideoFilePipelineService
+from app.workers.worker import InterruptibleDag, JobWorker
 
 logger = logging.getLogger(__name__)
 
@@ -74,11 +76,22 @@ class Runtime:
         return outcomes
 
     async def stop_worker(self, hurry: asyncio.Event) -> bool:
-        """Start no further job, and let the loop come to its end. `hurry` ends the waiting. False
-        when the loop goes on."""
+        """Start no further job, let the running one have its grace, then interrupt it.
+
+        `hurry` ends the grace. False when a frame did not return: its thread is abandoned, and
+        its job is pending again.
+        """
         self.worker.stop()
-        await wait_any(self._loop_over, hurry, timeout=self.settings.shutdown_grace_seconds)
-        return self._loop_over.is_set()
+        grace = self.settings.shutdown_grace_seconds
+        await wait_any(self._loop_over, hurry, timeout=grace)
+        self.worker.interrupt()
+        await wait_any(self._loop_over, timeout=FRAME_SECONDS)
+        if self._loop_over.is_set():
+            return True
+        if (job_id := self.worker.running) is not None:
+            logger.warning("Job %s: abandoned in the middle of a frame, pending again", job_id)
+            await self.database.run(self.store.release, job_id)
+        return False
 
     async def close(self) -> None:
         """Give the database free."""
@@ -92,8 +105,24 @@ class Runtime:
                 f"{self.settings.video_dir} cannot be used: {error.strerror}"
             ) from error
         self.database.open()
-        self.worker = JobWorker(queue=self.queue, database=self.database, store=self.store)
+        self.worker = self._build_worker()
         recover(self.database, self.store, self.storage, self.queue)
+
+    def _build_worker(self) -> JobWorker:
+        interrupted = threading.Event()
+        service = VideoFilePipelineService(
+            InterruptibleDag(self.pipelines, interrupted),
+            max_frame_pixels=self.settings.max_frame_pixels,
+            max_video_frames=self.settings.max_frames,
+        )
+        return JobWorker(
+            queue=self.queue,
+            database=self.database,
+            store=self.store,
+            storage=self.storage,
+            service=service,
+            interrupted=interrupted,
+        )
 
     def _on_loop_done(self, task: asyncio.Task[None]) -> None:
         self._loop_over.set()

@@ -1,8 +1,10 @@
 """A worker on in-memory DuckDB, with a real storage and a real queue."""
 
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,7 +15,8 @@ from app.core.database_thread import DatabaseThread
 from app.services.job_store import JobRecord, JobStore, NewJob
 from app.services.queue.memory_queue import MemoryQueue
 from app.services.storage.local_storage import LocalStorage
-from app.workers.worker import JobWorker
+from app.services.video_file_pipeline_service import DagService, VideoFilePipelineService
+from app.workers.worker import InterruptibleDag, JobWorker
 
 TINY = Path(__file__).parents[1] / "fixtures" / "tiny.mp4"
 
@@ -27,8 +30,16 @@ class Bench:
         self.queue = MemoryQueue()
         self.storage = LocalStorage(root)
 
-    def worker(self) -> JobWorker:
-        return JobWorker(queue=self.queue, database=self.database, store=self.store)
+    def worker(self, dag_service: DagService) -> JobWorker:
+        interrupted = threading.Event()
+        return JobWorker(
+            queue=self.queue,
+            database=self.database,
+            store=self.store,
+            storage=self.storage,
+            service=VideoFilePipelineService(InterruptibleDag(dag_service, interrupted)),
+            interrupted=interrupted,
+        )
 
     def submit(self, video: Path | None = TINY, pipeline_id: str = "test") -> UUID:
         """Store the video, insert the row and queue the id, as the route does."""
@@ -47,6 +58,29 @@ class Bench:
         (job,) = self.database.call(self.store.get, [job_id])
         assert job is not None
         return job
+
+    def files(self) -> set[str]:
+        return {p.name for p in self.storage.root.rglob("*") if p.is_file()}
+
+
+class Dag:
+    """A DagService that does with every frame what a test says."""
+
+    def __init__(self, run: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
+        self._run = run
+
+    def run_pipeline(self, pipeline_id: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        return self._run(payload)
+
+
+def recording(seen: list[Any], look: Callable[[Mapping[str, Any]], object]) -> Dag:
+    """A DagService that answers {} and keeps what `look` returned for each frame."""
+
+    def run(payload: Mapping[str, Any]) -> dict[str, Any]:
+        seen.append(look(payload))
+        return {}
+
+    return Dag(run)
 
 
 @pytest.fixture

@@ -11,10 +11,12 @@ from app.core.database_thread import DatabaseThread
 from app.models.job import JobStatus
 from app.services.job_store import JobStore
 from app.services.queue.base import QueueService
+from app.services.storage.local_storage import LocalStorage
+from app.services.video_file_pipeline_service import VideoFilePipelineService
 from app.workers.worker import JobWorker
 from tests.support.client import wait_until
 from tests.support.server import WorkerProcess
-from tests.workers.conftest import Bench
+from tests.workers.conftest import Bench, Dag, recording
 
 
 class Mocks:
@@ -28,6 +30,9 @@ class Mocks:
             queue=self.queue,
             database=self.database,
             store=self.store,
+            storage=create_autospec(LocalStorage, instance=True),
+            service=create_autospec(VideoFilePipelineService, instance=True),
+            interrupted=MagicMock(),
         )
 
 
@@ -103,31 +108,46 @@ async def test_defect_in_run_once_ends_the_loop_loudly(mocks: Mocks) -> None:
         await asyncio.wait_for(mocks.worker.run_forever(), 10)
 
 
-def drain(bench: Bench) -> None:
-    worker = bench.worker()
-    while worker.run_once():
-        pass
+def statuses(bench: Bench, *job_ids: object) -> list[JobStatus]:
+    return [bench.job(job_id).status for job_id in job_ids]  # type: ignore[arg-type]
 
 
-def test_job_at_the_front_is_marked_as_running(bench: Bench) -> None:
+def test_running_is_what_the_row_says_while_the_job_runs(bench: Bench) -> None:
+    seen: list[JobStatus] = []
+    worker = bench.worker(recording(seen, lambda _: bench.job(first).status))
     first, second = bench.submit(), bench.submit()
-    assert bench.worker().run_once() is True
-    assert bench.job(first).status is JobStatus.RUNNING
+    assert statuses(bench, first, second) == ["pending", "pending"]
+    assert worker.run_once() is True
+    assert set(seen) == {JobStatus.RUNNING}
     assert bench.job(second).status is JobStatus.PENDING
 
 
-def test_id_queued_twice_is_claimed_once(bench: Bench) -> None:
+def test_jobs_run_in_the_order_of_submission(bench: Bench) -> None:
+    order: list[object] = []
+    worker = bench.worker(recording(order, lambda _: worker.running))
+    submitted = [bench.submit() for _ in range(3)]
+    while worker.run_once():
+        pass
+    assert list(dict.fromkeys(order)) == submitted
+
+
+def test_id_queued_twice_runs_once(bench: Bench) -> None:
+    frames: list[object] = []
+    worker = bench.worker(recording(frames, lambda payload: payload["frame_index"]))
     job_id = bench.submit()
     bench.queue.enqueue(job_id)
-    drain(bench)
-    assert bench.job(job_id).status is JobStatus.RUNNING
+    while worker.run_once():
+        pass
+    assert frames == list(range(10))
 
 
 def test_id_without_a_row_is_passed_over(bench: Bench) -> None:
+    worker = bench.worker(Dag(lambda _: {}))
     bench.queue.enqueue(uuid4())
     job_id = bench.submit()
-    drain(bench)
-    assert bench.job(job_id).status is JobStatus.RUNNING
+    while worker.run_once():
+        pass
+    assert bench.job(job_id).status is JobStatus.COMPLETED
 
 
 def wait_until_recovered(runner: WorkerProcess) -> None:

@@ -1,13 +1,14 @@
-"""Taking jobs off the queue, one at a time."""
+"""Running jobs, one at a time."""
 
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
+from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 from tenacity import (
@@ -21,8 +22,13 @@ from tenacity import (
 )
 
 from app.core.database_thread import DatabaseThread
-from app.services.job_store import JobStore
+from app.core.messages import describe
+from app.services.job_store import JobRecord, JobStore
 from app.services.queue.base import QueueService
+from app.services.results import write_results
+from app.services.storage.keys import results_key
+from app.services.storage.local_storage import LocalStorage
+from app.services.video_file_pipeline_service import DagService, VideoFilePipelineService
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +39,28 @@ IDLE_SECONDS = 30.0
 LONGEST_BACK_OFF_SECONDS = 5.0
 
 
+class JobInterrupted(BaseException):
+    """The running job is to end between two frames. Not an Exception: no job fails by it."""
+
+
+class InterruptibleDag:
+    """A DagService that stops in front of the next frame once the event is set."""
+
+    def __init__(self, dag_service: DagService, interrupted: threading.Event) -> None:
+        self._dag_service = dag_service
+        self._interrupted = interrupted
+
+    def run_pipeline(self, pipeline_id: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        if self._interrupted.is_set():
+            raise JobInterrupted
+        return self._dag_service.run_pipeline(pipeline_id, payload)
+
+
 class JobWorker:
-    """Takes ids off the queue and marks their jobs as running.
+    """Takes ids off the queue and takes their jobs to an end.
 
     `run_once` is synchronous and does all the work; `run_forever` calls it on a thread of its own
-    and waits in between. `wake` and `stop` may be called from any thread.
+    and waits in between. `wake`, `stop` and `interrupt` may be called from any thread.
     """
 
     def __init__(
@@ -46,17 +69,27 @@ class JobWorker:
         queue: QueueService,
         database: DatabaseThread,
         store: JobStore,
+        storage: LocalStorage,
+        service: VideoFilePipelineService,
+        interrupted: threading.Event,
     ) -> None:
         self._queue = queue
         self._database = database
         self._store = store
+        self._storage = storage
+        self._service = service
+        self._interrupted = interrupted
         self._stopping = threading.Event()
         self._has_work: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.running: UUID | None = None
 
     def run_once(self) -> bool:
-        """Mark the job at the front of the queue as running. False when there is nothing to do,
-        or the worker is stopping."""
+        """Run the job at the front of the queue to its end. False when there is nothing to do, or
+        the worker is stopping.
+
+        Whatever a pipeline raises fails its job and no other.
+        """
         if self._stopping.is_set():
             return False
         job_id = self._queue.dequeue()
@@ -65,10 +98,13 @@ class JobWorker:
         try:
             job = self._write(self._store.claim, job_id)
             if job is not None:
-                logger.info("Job %s: running", job.job_id)
+                self.running = job_id
+                self._run(job)
         except RetryError:
             logger.warning("Stopping before the database took the state of job %s", job_id)
             return False
+        finally:
+            self.running = None
         return True
 
     async def run_forever(self) -> None:
@@ -92,9 +128,40 @@ class JobWorker:
             self._loop.call_soon_threadsafe(self._has_work.set)
 
     def stop(self) -> None:
-        """Start no further job."""
+        """Start no further job; the running one goes on."""
         self._stopping.set()
         self.wake()
+
+    def interrupt(self) -> None:
+        """End the running job in front of its next frame; it becomes pending again."""
+        self._interrupted.set()
+
+    def _run(self, job: JobRecord) -> None:
+        logger.info("Job %s: running %s", job.job_id, job.pipeline_id)
+        try:
+            video = self._storage.load_file(job.input_path)
+            results = self._service.run_on_file(video, job.pipeline_id)
+            output_path = self._save(job.job_id, results)
+        except JobInterrupted:
+            self._write(self._store.release, job.job_id)
+            logger.info("Job %s: interrupted, pending again", job.job_id)
+        except BaseException as error:
+            logger.warning("Job %s: failed", job.job_id, exc_info=True)
+            self._write(self._store.fail, job.job_id, describe(error))
+        else:
+            self._write(self._store.complete, job.job_id, output_path)
+            logger.info("Job %s: completed, %d frames", job.job_id, len(results))
+
+    def _save(self, job_id: UUID, results: list[dict[str, Any]]) -> str:
+        """Store the results document, whole or not at all; returns its key."""
+        key = results_key(job_id)
+        temporary = self._storage.incoming / f"{key}.part"
+        try:
+            write_results(temporary, job_id, results)
+            self._storage.save_file(temporary, key)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return key
 
     def _write(self, change: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Change a job's state, again and again until the database takes it.
