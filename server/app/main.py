@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api_routes.deps import Services
 from app.api_routes.error_handlers import add_error_handlers
-from app.api_routes.routes import job_status, job_submit
+from app.api_routes.routes import job_results, job_status, job_submit
 from app.api_routes.upload import UploadReceiver
 from app.core.descriptors import raise_descriptor_limit
 from app.core.errors import StartupError
@@ -29,7 +29,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="ForgeSyte video jobs", lifespan=lifespan_of(settings))
     app.add_middleware(OneLineStartupFailure)
     add_error_handlers(app)
-    for routes in (job_submit, job_status):
+    for routes in (job_submit, job_status, job_results):
         app.include_router(routes.router)
     return app
 

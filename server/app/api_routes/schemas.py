@@ -1,7 +1,7 @@
 """The bodies that the API answers with."""
 
 from datetime import datetime
-from typing import Annotated, assert_never
+from typing import Annotated, Any, assert_never
 from uuid import UUID
 
 from pydantic import BaseModel, Field, PlainSerializer
@@ -38,6 +38,18 @@ class JobStatusView(BaseModel):
             created_at=job.created_at,
             updated_at=job.updated_at,
         )
+
+
+class FrameResult(BaseModel):
+    frame_index: int
+    result: dict[str, Any]
+
+
+class JobResults(BaseModel):
+    """Documents the stored file, which is handed out as it is."""
+
+    job_id: UUID
+    results: list[FrameResult]
 
 
 class Problem(BaseModel):
