@@ -7,11 +7,13 @@ from pathlib import Path
 import av
 import numpy as np
 import zxingcpp
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 WIDTH, HEIGHT = 320, 240
 _FRAMES_PER_SECOND = 10
 _INK, _PAPER = (24, 24, 24), (236, 232, 224)
+# Dark modules would be read as letters; so pale, they count as paper where there is ink.
+_PALE_INK = (176, 176, 176)
 
 
 def draw_card(text: str, code: str, *, progress: float = 0.0) -> Image.Image:
@@ -19,8 +21,8 @@ def draw_card(text: str, code: str, *, progress: float = 0.0) -> Image.Image:
     card = Image.new("RGB", (WIDTH, HEIGHT), _PAPER)
     draw = ImageDraw.Draw(card)
     draw.text((WIDTH / 2, 36), text, fill=_INK, font=_fitting_font(text), anchor="mm")
-    symbol = _qr_code(code)
-    card.paste(symbol, ((WIDTH - symbol.width) // 2, 72))
+    modules = _qr_modules(code)
+    card.paste(_PALE_INK, ((WIDTH - modules.width) // 2, 72), modules)
     draw.rectangle((0, HEIGHT - 8, WIDTH * progress, HEIGHT), fill=_INK)
     return card
 
@@ -31,10 +33,11 @@ def write_mp4(path: Path, pictures: Iterable[Image.Image]) -> None:
     # Bit-exact: without the version of the library that wrote it.
     options = {"fflags": "+bitexact", "movflags": "+faststart"}
     with av.open(str(part), "w", format="mp4", options=options) as container:
-        video = container.add_stream("libx264", rate=_FRAMES_PER_SECOND, options={"crf": "20"})
+        # The other ways to control the rate do not always give the same bytes for the same input.
+        video = container.add_stream("libx264", rate=_FRAMES_PER_SECOND, options={"qp": "20"})
         video.width, video.height = WIDTH, HEIGHT
         video.pix_fmt = "yuv420p"
-        video.codec_context.thread_count = 1  # the encoding depends on the number of threads
+        video.codec_context.thread_count = 1  # the bytes depend on the number of threads
         for picture in pictures:
             frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")
             container.mux(video.encode(frame))
@@ -49,6 +52,7 @@ def _fitting_font(text: str) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size=min(size, 40))
 
 
-def _qr_code(content: str) -> Image.Image:
+def _qr_modules(content: str) -> Image.Image:
+    """A mask of the dark modules of the QR code, quiet zone included."""
     symbol = zxingcpp.create_barcode(content, zxingcpp.BarcodeFormat.QRCode)
-    return Image.fromarray(symbol.to_image(scale=4))
+    return ImageOps.invert(Image.fromarray(np.asarray(symbol.to_image(scale=4))))
