@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import secrets
 import signal
 import socket
 import subprocess
@@ -51,8 +52,8 @@ def free_port() -> int:
 class AppProcess:
     """A command run on a data directory of its own, as the leader of its own process group.
 
-    No FORGESYTE_* setting is inherited; `env` is added last. What the process prints goes to a
-    file beside the data directory. As a context manager it is started on the way in, and on the
+    No FORGESYTE_* setting is inherited; `env` is added last. What it prints goes to a file of its
+    own beside the data directory. As a context manager it is started on the way in, and on the
     way out the whole group is killed; an error on its way out is given the log as a note.
     """
 
@@ -69,7 +70,7 @@ class AppProcess:
         self.cwd = cwd
         self.env = _without_settings(os.environ) | {"FORGESYTE_DATA_DIR": str(data_dir)}
         self.env.update(env or {})
-        self.log_path = data_dir.with_name(f"{data_dir.name}.log")
+        self.log_path = data_dir.with_name(f"{data_dir.name}-{secrets.token_hex(4)}.log")
         self._log_start = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._group_may_live = False

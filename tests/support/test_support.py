@@ -108,6 +108,12 @@ def test_restart_is_a_new_process_on_the_same_port_with_a_log_of_its_own(tmp_pat
         assert server.log_path.read_text() == 2 * "listening None\n"
 
 
+def test_two_processes_on_the_same_data_keep_their_logs_apart(tmp_path: Path) -> None:
+    with listener(tmp_path, "print('one')") as one, listener(tmp_path, "print('two')") as two:
+        assert one.log() == "one\nlistening None\n"
+        assert two.log() == "two\nlistening None\n"
+
+
 def test_a_running_process_is_not_started_twice(tmp_path: Path) -> None:
     with listener(tmp_path) as server, pytest.raises(ProcessFailed, match="still running"):
         server.start()
