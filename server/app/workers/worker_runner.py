@@ -23,12 +23,18 @@ async def run() -> None:
     Raises:
         StartupError: one line on what is in the way.
     """
+    loop = asyncio.get_running_loop()
+    early: list[int] = []
+    for number in SIGNALS:
+        loop.add_signal_handler(number, early.append, number)
     runtime = Runtime(Settings.load())
     await runtime.start()
     stopping = asyncio.Event()
     shutdown = Shutdown(runtime, begin=stopping.set)
     for number in SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, shutdown.on_signal, number)
+        loop.add_signal_handler(number, shutdown.on_signal, number)
+    for received in early:
+        shutdown.on_signal(received)
     await stopping.wait()
     await shutdown.finish()
 
