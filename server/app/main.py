@@ -66,6 +66,7 @@ def build_services(runtime: Runtime, files: ThreadPoolExecutor) -> Services:
             idle_seconds=runtime.settings.upload_idle_seconds,
         ),
         submit=Grouped(lambda jobs: runtime.database.run(runtime.admit, jobs)),
+        recall=runtime.store.recall,
         find=Grouped(lambda job_ids: runtime.database.run(runtime.store.get, job_ids)),
         storage=runtime.storage,
         pipelines=runtime.pipelines,
@@ -81,13 +82,17 @@ class OneLineStartupFailure:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+
         async def send_line(message: Message) -> None:
             error = sys.exception()
             if message["type"] == "lifespan.startup.failed" and isinstance(error, StartupError):
                 message = {**message, "message": str(error)}
             await send(message)
 
-        await self._app(scope, receive, send_line if scope["type"] == "lifespan" else send)
+        await self._app(scope, receive, send_line)
 
 
 app = create_app()

@@ -1,5 +1,6 @@
 """What routes depend on. The only reader of the application's state."""
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Annotated
@@ -8,6 +9,7 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from app.api_routes.upload import UploadReceiver
+from app.core.errors import NotFound
 from app.core.grouping import Grouped
 from app.services.job_store import JobRecord, NewJob
 from app.services.pipelines.registry import PipelineRegistry
@@ -20,6 +22,7 @@ class Services:
 
     receiver: UploadReceiver
     submit: Grouped[NewJob, None]
+    recall: Callable[[UUID], JobRecord | None]
     find: Grouped[UUID, JobRecord | None]
     storage: StorageService
     pipelines: PipelineRegistry
@@ -37,3 +40,18 @@ def upload_receiver(request: Request) -> UploadReceiver:
 
 
 ServicesDep = Annotated[Services, Depends(services)]
+
+
+async def existing_job(job_id: UUID, services: ServicesDep) -> JobRecord:
+    """The job that the path names.
+
+    Raises:
+        NotFound: there is none.
+    """
+    job = services.recall(job_id) or await services.find(job_id)
+    if job is None:
+        raise NotFound(f"There is no job {job_id}.")
+    return job
+
+
+JobDep = Annotated[JobRecord, Depends(existing_job)]

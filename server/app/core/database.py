@@ -21,9 +21,9 @@ def build_engine(url: str) -> Engine:
     """An engine that connects on first use.
 
     DuckDB gets one thread: job rows are small statements, for which its own parallelism costs
-    more than it brings.
+    more than it brings. Sessions end their transactions themselves, so the pool need not.
     """
-    return create_engine(url, connect_args={"config": {"threads": 1}})
+    return create_engine(url, connect_args={"config": {"threads": 1}}, pool_reset_on_return=None)
 
 
 engine = build_engine(resolve_database_url(DEFAULT_DATABASE_URL))

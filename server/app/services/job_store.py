@@ -1,11 +1,12 @@
 """The only reader and writer of job rows, and so the one place where a job changes its state."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import insert, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -16,6 +17,8 @@ from app.models.job import Job, JobStatus
 from app.services.storage.keys import results_key
 
 JOBS = Job.__table__
+COLUMNS = ", ".join(column.name for column in JOBS.c)
+REMEMBERED = 10_000
 INTERRUPTED = "The server ended while this job was running; it was started again."
 INTERRUPTED_TWICE = (
     "The server ended twice while this job was running; the video or its pipeline may be the cause."
@@ -29,9 +32,8 @@ class NewJob:
     input_path: str
 
 
-@dataclass(frozen=True, slots=True)
-class JobRecord:
-    """A row as it was when it was read."""
+class JobRecord(NamedTuple):
+    """A row as it was when it was read or written."""
 
     job_id: UUID
     status: JobStatus
@@ -54,7 +56,10 @@ class Recovery:
 
 
 class JobStore:
-    """Call every method on the database's thread.
+    """Call every method but `recall` on the database's thread.
+
+    Rows that are read or inserted for clients go through DuckDB's own SQL: its dialect compiles
+    every SQLAlchemy statement anew, which would cost more than running it.
 
     Rows are never counted by `rowcount`, which DuckDB does not always report: a move reads the
     row first, in the transaction that writes it.
@@ -66,6 +71,15 @@ class JobStore:
     def __init__(self, sessions: sessionmaker[Session]) -> None:
         self.sessions = sessions
         self._newest = datetime.min
+        self._recent: dict[UUID, JobRecord] = {}
+
+    def recall(self, job_id: UUID) -> JobRecord | None:
+        """The row, when it is among those used last; the one method for any thread.
+
+        It is what the database says: nobody else writes the table, and a row that is about to
+        change is forgotten until the change is committed.
+        """
+        return self._recent.get(job_id)
 
     def create(self, jobs: Sequence[NewJob]) -> list[SQLAlchemyError | None]:
         """Insert pending jobs with one commit. When that fails, each is tried by itself, so that
@@ -83,18 +97,26 @@ class JobStore:
 
     def get(self, job_ids: Sequence[UUID]) -> list[JobRecord | None]:
         """The rows of the ids, in their order; None where there is none."""
+        wanted = tuple(set(job_ids))
+        if not wanted:
+            return []
+        marks = ", ".join("?" * len(wanted))
         with self.sessions() as session:
-            rows = session.execute(select(*JOBS.c).where(JOBS.c.job_id.in_(set(job_ids))))
-            found = {row.job_id: JobRecord(*row) for row in rows}
+            rows = session.connection().exec_driver_sql(
+                f"SELECT {COLUMNS} FROM jobs WHERE job_id IN ({marks})", wanted
+            )
+            found = {job.job_id: job for job in map(record_of, rows)}
+        for job in found.values():
+            self._remember(job)
         return [found.get(job_id) for job_id in job_ids]
 
     def claim(self, job_id: UUID) -> JobRecord | None:
         """pending → running. None when there is no such job, or it is not pending (any more)."""
-        with self.sessions.begin() as session:
-            job = session.get(Job, job_id)
+        with self._changing(job_id) as job:
             if job is None or job.status is not JobStatus.PENDING:
                 return None
-            return move(session, job, JobStatus.RUNNING)
+            move(job, JobStatus.RUNNING)
+        return self._recent[job_id]
 
     def complete(self, job_id: UUID, output_path: str) -> None:
         """running → completed."""
@@ -119,43 +141,47 @@ class JobStore:
         that was cut off twice is failed, so that a video which kills the process cannot do so for
         ever.
         """
-        orphans = self._unfinished(JobStatus.RUNNING)
-        whole = {job.job_id for job in orphans if has_results(job.job_id)}
-        restarted = failed = 0
-        with self.sessions.begin() as session:
-            for orphan in orphans:
-                job = session.get_one(Job, orphan.job_id)
-                if job.job_id in whole:
-                    move(
-                        session,
-                        job,
-                        JobStatus.COMPLETED,
-                        output_path=results_key(job.job_id),
-                        error_message=None,
-                    )
+        restarted = completed = failed = 0
+        for orphan in self._unfinished(JobStatus.RUNNING):
+            whole = has_results(orphan.job_id)
+            with self._changing(orphan.job_id) as job:
+                assert job is not None
+                if whole:
+                    key = results_key(job.job_id)
+                    move(job, JobStatus.COMPLETED, output_path=key, error_message=None)
+                    completed += 1
                 elif job.error_message == INTERRUPTED:
-                    move(session, job, JobStatus.FAILED, error_message=INTERRUPTED_TWICE)
+                    move(job, JobStatus.FAILED, error_message=INTERRUPTED_TWICE)
                     failed += 1
                 else:
-                    move(session, job, JobStatus.PENDING, error_message=INTERRUPTED)
+                    move(job, JobStatus.PENDING, error_message=INTERRUPTED)
                     restarted += 1
         pending = self._unfinished(JobStatus.PENDING)
-        return Recovery(tuple(job.job_id for job in pending), restarted, len(whole), failed)
+        return Recovery(tuple(job.job_id for job in pending), restarted, completed, failed)
 
     def _insert(self, jobs: Sequence[NewJob]) -> None:
-        rows = [
-            {
-                "job_id": job.job_id,
-                "status": JobStatus.PENDING,
-                "created_at": (now := self._next_instant()),
-                "updated_at": now,
-                "pipeline_id": job.pipeline_id,
-                "input_path": job.input_path,
-            }
+        records = [
+            JobRecord(
+                job_id=job.job_id,
+                status=JobStatus.PENDING,
+                created_at=(now := self._next_instant()),
+                updated_at=now,
+                pipeline_id=job.pipeline_id,
+                input_path=job.input_path,
+                output_path=None,
+                error_message=None,
+            )
             for job in jobs
         ]
+        # DuckDB plans a statement for each row of an executemany, but one for all rows of VALUES.
+        row = f"({', '.join('?' * len(JOBS.c))})"
         with self.sessions.begin() as session:
-            session.execute(insert(JOBS), rows)
+            session.connection().exec_driver_sql(
+                f"INSERT INTO jobs ({COLUMNS}) VALUES {', '.join([row] * len(records))}",
+                tuple(value for record in records for value in record),
+            )
+        for record in records:
+            self._remember(record)
 
     def _next_instant(self) -> datetime:
         """Now, but later than every time given before: the order of created_at is the order of
@@ -164,24 +190,45 @@ class JobStore:
         return self._newest
 
     def _leave_running(self, job_id: UUID, status: JobStatus, **changes: str | None) -> None:
-        with self.sessions.begin() as session:
-            job = session.get(Job, job_id)
+        with self._changing(job_id) as job:
             if job is None or job.status is not JobStatus.RUNNING:
                 raise JobStateError(f"Job {job_id} is not running and cannot become {status}.")
-            move(session, job, status, **changes)
+            move(job, status, **changes)
+
+    @contextmanager
+    def _changing(self, job_id: UUID) -> Iterator[Job | None]:
+        """The row in a transaction that ends with the block."""
+        self._recent.pop(job_id, None)
+        with self.sessions.begin() as session:
+            job = session.get(Job, job_id)
+            yield job
+            session.flush()
+            changed = job and record_of(getattr(job, column.key) for column in JOBS.c)
+        if changed:
+            self._remember(changed)
+
+    def _remember(self, job: JobRecord) -> None:
+        self._recent.pop(job.job_id, None)
+        self._recent[job.job_id] = job
+        if len(self._recent) > REMEMBERED:
+            del self._recent[next(iter(self._recent))]
 
     def _unfinished(self, status: JobStatus) -> list[JobRecord]:
-        query = select(*JOBS.c).where(JOBS.c.status == status)
+        query = f"SELECT {COLUMNS} FROM jobs WHERE status = ? ORDER BY created_at, job_id"
         with self.sessions() as session:
-            rows = session.execute(query.order_by(JOBS.c.created_at, JOBS.c.job_id))
-            return [JobRecord(*row) for row in rows]
+            rows = session.connection().exec_driver_sql(query, (status,))
+            return [record_of(row) for row in rows]
 
 
-def move(session: Session, job: Job, status: JobStatus, **changes: str | None) -> JobRecord:
+def record_of(values: Iterable[Any]) -> JobRecord:
+    """A record of the values of a row, in the order of COLUMNS."""
+    job = JobRecord(*values)
+    return job._replace(status=JobStatus(job.status))
+
+
+def move(job: Job, status: JobStatus, **changes: str | None) -> None:
     """Every change of state. `updated_at` never goes back, even when the clock is set back."""
     job.status = status
     job.updated_at = max(utc_now(), job.updated_at)
     for column, value in changes.items():
         setattr(job, column, value)
-    session.flush()
-    return JobRecord(*(getattr(job, column.key) for column in JOBS.c))

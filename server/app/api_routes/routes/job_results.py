@@ -1,12 +1,11 @@
 """GET /video/results/{job_id}"""
 
 import asyncio
-from uuid import UUID
 
 from fastapi import APIRouter
 from starlette.responses import FileResponse
 
-from app.api_routes.deps import ServicesDep
+from app.api_routes.deps import JobDep, ServicesDep
 from app.api_routes.schemas import JobResults, Problem
 from app.core.errors import NotFound
 from app.models.job import JobStatus
@@ -18,15 +17,12 @@ router = APIRouter()
     "/video/results/{job_id}", response_model=JobResults, responses={404: {"model": Problem}}
 )
 @router.head("/video/results/{job_id}", include_in_schema=False)
-async def get_job_results(job_id: UUID, services: ServicesDep) -> FileResponse:
+async def get_job_results(job: JobDep, services: ServicesDep) -> FileResponse:
     """The results of a completed job, one element a frame."""
-    job = await services.find(job_id)
-    if job is None:
-        raise NotFound(f"There is no job {job_id}.")
     if job.status is JobStatus.FAILED:
-        raise NotFound(f"Job {job_id} has failed: {job.error_message}")
+        raise NotFound(f"Job {job.job_id} has failed: {job.error_message}")
     if job.status is not JobStatus.COMPLETED or job.output_path is None:
-        raise NotFound(f"Job {job_id} is {job.status}; it has no results yet.")
+        raise NotFound(f"Job {job.job_id} is {job.status}; it has no results yet.")
     path = await asyncio.get_running_loop().run_in_executor(
         services.files, services.storage.load_file, job.output_path
     )
