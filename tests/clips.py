@@ -1,6 +1,7 @@
 """Video files for the tests: real footage, clips encoded here, and ways to break them."""
 
-from collections.abc import Iterable, Mapping
+import struct
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import files
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,52 @@ def encode_clip(
             container.mux(stream.encode(VideoFrame.from_ndarray(image, format="bgr24")))
         container.mux(stream.encode(None))
     return path
+
+
+def splice(path: Path, clips: Iterable[Path]) -> Path:
+    """Put the packets of clips of one codec into one track, one clip after another."""
+    with av.open(path, "w", format="mp4") as output:
+        track: Any = None
+        offset = 0
+        for clip in clips:
+            with av.open(clip) as source:
+                stream = source.streams.video[0]
+                track = track or output.add_stream_from_template(stream)
+                end = offset
+                for packet in source.demux(stream):
+                    if packet.size:
+                        assert packet.pts is not None
+                        assert packet.dts is not None
+                        packet.pts += offset
+                        packet.dts += offset
+                        end = max(end, packet.pts + (packet.duration or 0))
+                        packet.stream = track
+                        output.mux(packet)
+                offset = end
+    return path
+
+
+def box(kind: bytes, *content: bytes) -> bytes:
+    body = b"".join(content)
+    return struct.pack(">I4s", 8 + len(body), kind) + body
+
+
+def numbers(*values: int) -> bytes:
+    return struct.pack(f">{len(values)}I", *(value % 2**32 for value in values))
+
+
+def change_boxes(data: bytes, kind: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """Replace the bodies of all boxes of a kind in the index, which has to be the file's end."""
+    containers = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts")
+    changed = []
+    for found, start, end in top_level_boxes(data):
+        body = data[start + 8 : end]
+        if found == kind:
+            body = change(body)
+        elif found in containers:
+            body = change_boxes(body, kind, change)
+        changed.append(box(found, body))
+    return b"".join(changed)
 
 
 def top_level_boxes(data: bytes | bytearray) -> list[tuple[bytes, int, int]]:

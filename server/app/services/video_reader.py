@@ -10,6 +10,7 @@ from typing import TypeAlias
 import av
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -21,11 +22,10 @@ from app.core.errors import (
     FrameTooLarge,
     NoFrames,
     NoVideoTrack,
-    TooManyFrames,
     TruncatedVideo,
     UnsupportedCodec,
 )
-from app.services.mp4_boxes import check_top_level
+from app.services import mp4_boxes
 
 Image: TypeAlias = NDArray[np.uint8]
 """Height x width x 3, C-contiguous, in the order blue, green, red."""
@@ -34,7 +34,7 @@ Image: TypeAlias = NDArray[np.uint8]
 def read_frames(
     path: Path, *, frame_stride: int, max_frame_pixels: int, max_video_frames: int
 ) -> Generator[tuple[int, Image], None, None]:
-    """Yield every `frame_stride`-th frame of the first video track, upright, with its index.
+    """Yield every `frame_stride`-th frame of the main video track, upright, with its index.
 
     Indices count decoded frames in the order of presentation. The skipped frames are decoded and
     judged too. Close the iterator to release the file and the decoder's threads.
@@ -42,82 +42,135 @@ def read_frames(
     Raises a VideoError as soon as the file proves damaged, cut off or beyond a limit; what was
     yielded before is then not to be used.
     """
-    check_top_level(path)
-    with _open(path) as container:
-        stream = _video_stream(container)
-        _check_size(stream.codec_context.width, stream.codec_context.height, max_frame_pixels)
-        _check_count(stream.frames, max_video_frames)
-        to_bgr = VideoReformatter()
-        for index, frame in enumerate(_whole_frames(container, stream)):
-            _check_size(frame.width, frame.height, max_frame_pixels)
-            _check_count(index + 1, max_video_frames)
-            if index % frame_stride == 0:
-                yield index, _upright_bgr(frame, to_bgr)
+    with path.open("rb", buffering=0) as file:
+        layout = mp4_boxes.inspect(file, max_video_frames)
+        with _open(mp4_boxes.VideoOnly(file, layout), max_frame_pixels) as container:
+            stream = _main_stream(container)
+            _check_size(stream, max_frame_pixels)
+            to_bgr = VideoReformatter()
+            judge = _Judge(stream, layout)
+            for index, frame in enumerate(_decode(container, stream, judge, max_frame_pixels)):
+                mp4_boxes.check_count(index + 1, max_video_frames)
+                if index % frame_stride == 0:
+                    yield index, _upright_bgr(frame, to_bgr)
 
 
-def _open(path: Path) -> InputContainer:
+def _open(file: mp4_boxes.VideoOnly, max_frame_pixels: int) -> InputContainer:
     # FFmpeg guesses from the content: unless told the format, a text file can make it play others.
+    options = _bounded(max_frame_pixels)
     try:
-        return av.open(f"file:{path}", format="mov", options={"protocol_whitelist": "file"})
+        file.seek(0)
+        return av.open(file, "r", format="mov", options=options, metadata_errors="replace")
     except av.FFmpegError as error:
         raise DamagedVideo(f"the file cannot be opened as an MP4: {error.strerror}") from error
 
 
-def _video_stream(container: InputContainer) -> VideoStream:
-    """The track that players show: the first enabled one, else the first; never the cover art."""
+def _bounded(max_frame_pixels: int) -> dict[str, str]:
+    """Options that keep a decoder from allocating frames far beyond the limit.
+
+    Decoders count the rows and columns that are cropped off as well, hence the margin.
+    """
+    return {"max_pixels": str(max_frame_pixels * 9 // 8 + 2**16)}
+
+
+def _main_stream(container: InputContainer) -> VideoStream:
+    """The track that players show: the first enabled one, else the first."""
     tracks = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not tracks:
         raise NoVideoTrack("the file has no video track")
     stream = next((s for s in tracks if s.disposition & Disposition.default), tracks[0])
     if stream.codec_context is None:
         raise UnsupportedCodec("the video's codec is not supported")
-    stream.thread_type = "AUTO"
     return stream
 
 
-def _whole_frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Decode to the end, or raise where the first missing or damaged part shows.
-
-    A decoder that works on several frames at once reports no error when packets are missing, and
-    one that conceals errors delivers a frame all the same, flagged. So packets are counted against
-    the container's index, and flags are looked at.
-    """
-    packets = decoded = 0
+def _decode(
+    container: InputContainer, stream: VideoStream, judge: "_Judge", max_frame_pixels: int
+) -> Iterator[VideoFrame]:
+    stream.thread_type = "AUTO"
+    stream.codec_context.options = _bounded(max_frame_pixels)
     try:
         for packet in container.demux(stream):
-            if packet.is_corrupt:
-                raise TruncatedVideo(f"{_progress(decoded, stream)}: the file is truncated")
-            packets += packet.size > 0
+            judge.look_at_packet(packet)
             for frame in packet.decode():
-                if frame.is_corrupt:
-                    raise DamagedVideo(f"{_progress(decoded, stream)}: the file is damaged")
-                decoded += 1
+                _check_size(frame, max_frame_pixels)
+                judge.look_at_frame(frame)
                 yield frame
     except av.FFmpegError as error:
-        raise DamagedVideo(f"{_progress(decoded, stream)}: the file is damaged") from error
-    if packets < len(stream.index_entries):
-        raise TruncatedVideo(f"{_progress(decoded, stream)}: the file is truncated")
-    if decoded == 0:
-        raise NoFrames("the video track holds no frames")
+        _check_size(stream, max_frame_pixels)  # the decoder refuses what is far too large
+        raise judge.damaged() from error
+    judge.look_back()
 
 
-def _progress(decoded: int, stream: VideoStream) -> str:
-    announced = f" of {stream.frames}" if stream.frames else ""  # fragmented files announce none
-    return f"decoded {decoded}{announced} frames"
+class _Judge:
+    """Tells whether a video is whole, from what comes in and out of its decoder.
 
+    Errors are not enough. A decoder that works on several frames at once reports none when packets
+    are missing, so they are counted against the container's index. One that conceals errors
+    delivers the frame all the same, flagged. And some drop pictures without a word, so those are
+    counted too, in formats where every packet holds one.
+    """
 
-def _check_size(width: int, height: int, max_frame_pixels: int) -> None:
-    if width * height > max_frame_pixels:
-        raise FrameTooLarge(
-            f"a frame of {width} x {height} pixels is larger than the limit of "
-            f"{max_frame_pixels} pixels"
+    _ONE_PICTURE_A_PACKET = frozenset({"av1", "h264", "hevc", "vp9"})
+
+    def __init__(self, stream: VideoStream, layout: mp4_boxes.Layout) -> None:
+        self._announced = layout.frames.get(stream.id, 0)
+        self._fragmented = layout.fragmented
+        self._index = stream.index_entries
+        self._counts_pictures = (
+            stream.codec_context.codec.canonical_name in self._ONE_PICTURE_A_PACKET
         )
+        self._packets = 0
+        self._decoded = 0
+        self._shown_at: list[int] = []
+        self._first_shown_at: int | None = None
+
+    def look_at_packet(self, packet: "Packet[VideoStream]") -> None:
+        if packet.is_corrupt:
+            raise self._truncated()
+        if packet.size == 0:  # it only flushes the decoder
+            return
+        self._packets += 1
+        if packet.pts is not None and not packet.is_discard:  # edit lists discard
+            self._shown_at.append(packet.pts)
+
+    def look_at_frame(self, frame: VideoFrame) -> None:
+        if frame.is_corrupt:
+            raise self.damaged()
+        if self._decoded == 0:
+            self._first_shown_at = frame.pts
+        self._decoded += 1
+        self._counts_pictures &= not frame.interlaced_frame  # may come in two packets
+
+    def look_back(self) -> None:
+        # An edit list can shorten the index of the whole file, but not those of fragments.
+        if self._packets < max(len(self._index), self._announced if self._fragmented else 0):
+            raise self._truncated()
+        if self._decoded == 0:
+            raise NoFrames("the video track holds no frames")
+        if self._counts_pictures and self._decoded < self._pictures():
+            raise self.damaged()
+
+    def damaged(self) -> DamagedVideo:
+        return DamagedVideo(f"{self._progress()}: the file is damaged")
+
+    def _truncated(self) -> TruncatedVideo:
+        return TruncatedVideo(f"{self._progress()}: the file is truncated")
+
+    def _progress(self) -> str:
+        return f"decoded {self._decoded} of {self._announced} frames"
+
+    def _pictures(self) -> int:
+        """How many had to be shown; those before the first one may need what was cut away."""
+        first = self._first_shown_at
+        return sum(first is not None and first <= shown_at for shown_at in self._shown_at)
 
 
-def _check_count(frames: int, max_video_frames: int) -> None:
-    if frames > max_video_frames:
-        raise TooManyFrames(
-            f"the video has at least {frames} frames, more than the limit of {max_video_frames}"
+def _check_size(picture: VideoStream | VideoFrame, max_frame_pixels: int) -> None:
+    if picture.width * picture.height > max_frame_pixels:
+        raise FrameTooLarge(
+            f"a frame of {picture.width} x {picture.height} pixels is larger than the limit of "
+            f"{max_frame_pixels} pixels"
         )
 
 
