@@ -22,6 +22,7 @@ from tests.clips import (
     change_boxes,
     encode_clip,
     frame_number,
+    index_first,
     numbered_frames,
     numbers,
     splice,

@@ -75,7 +75,7 @@ def _bounded(max_frame_pixels: int) -> dict[str, str]:
 
 def _main_stream(container: InputContainer) -> VideoStream:
     """The track that players show: the first enabled one, else the first."""
-    tracks = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    tracks = container.streams.video
     if not tracks:
         raise NoVideoTrack("the file has no video track")
     stream = next((s for s in tracks if s.disposition & Disposition.default), tracks[0])
