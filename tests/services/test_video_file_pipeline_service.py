@@ -13,14 +13,20 @@ from app.core import errors
 from app.services.frame_payload import FramePayload
 from app.services.video_file_pipeline_service import VideoFilePipelineService
 from tests.clips import (
-    REAL_CLIPS,
     encode_clip,
     frame_number,
     index_first,
     media_range,
     numbered_frames,
-    real_clip,
 )
+from tests.support import footage
+
+SIZES = {
+    "bigbuckbunny.mp4": (720, 1280),
+    "bikes.mp4": (272, 640),
+    "carphone_distorted.mp4": (144, 176),
+    "carphone_pristine.mp4": (144, 176),
+}
 
 
 class Recorder:
@@ -61,14 +67,13 @@ def test_each_frame_goes_through_the_pipeline_in_order(clip: Path) -> None:
     assert [frame_number(payload["frame"]) for _, payload in calls] == list(range(10))
 
 
-@pytest.mark.parametrize("name", REAL_CLIPS)
+@pytest.mark.parametrize("name", footage.FRAME_COUNTS)
 def test_real_footage_is_read_whole(name: str) -> None:
-    frames, height, width = REAL_CLIPS[name]
-
-    results = VideoFilePipelineService(Recorder(shape)).run_on_file(real_clip(name), "any")
+    results = VideoFilePipelineService(Recorder(shape)).run_on_file(footage.clip(name), "any")
 
     assert results == [
-        {"frame_index": n, "result": {"shape": (height, width, 3)}} for n in range(frames)
+        {"frame_index": n, "result": {"shape": (*SIZES[name], 3)}}
+        for n in range(footage.FRAME_COUNTS[name])
     ]
 
 
@@ -160,7 +165,7 @@ class TestDamage:
     def test_cut_off(
         self, tmp_path: Path, name: str, percent: int, layout: Callable[[bytes], bytes]
     ) -> None:
-        data = layout(real_clip(name).read_bytes())
+        data = layout(footage.clip(name).read_bytes())
         cut = tmp_path / "cut.mp4"
         cut.write_bytes(data[: len(data) * percent // 100])
 
@@ -169,7 +174,7 @@ class TestDamage:
 
     def test_cut_off_in_a_box_that_says_until_the_end(self, tmp_path: Path) -> None:
         """The boxes alone do not show it; the packets do."""
-        data = bytearray(index_first(real_clip("bikes.mp4").read_bytes()))
+        data = bytearray(index_first(footage.clip("bikes.mp4").read_bytes()))
         start, end = media_range(data)
         data[start - 8 : start - 4] = bytes(4)
         cut = tmp_path / "cut.mp4"
@@ -179,7 +184,7 @@ class TestDamage:
             run(cut)
 
     def test_zeroed(self, tmp_path: Path) -> None:
-        data = bytearray(real_clip("bikes.mp4").read_bytes())
+        data = bytearray(footage.clip("bikes.mp4").read_bytes())
         start, end = media_range(data)
         data[start:end] = bytes(end - start)
         damaged = tmp_path / "zeroed.mp4"
@@ -191,7 +196,7 @@ class TestDamage:
     @pytest.mark.parametrize("percent", [0, 25, 50, 75])
     @pytest.mark.parametrize("name", ["bigbuckbunny.mp4", "bikes.mp4", "carphone_pristine.mp4"])
     def test_overwritten(self, tmp_path: Path, name: str, percent: int) -> None:
-        data = bytearray(real_clip(name).read_bytes())
+        data = bytearray(footage.clip(name).read_bytes())
         start, end = media_range(data)
         at = start + (end - start) * percent // 100
         data[at : at + 20_000] = np.random.default_rng(percent).bytes(20_000)
@@ -199,6 +204,30 @@ class TestDamage:
         damaged.write_bytes(data)
 
         with pytest.raises(errors.DamagedVideo, match=r"decoded \d+ of \d+ frames: .*damaged"):
+            run(damaged)
+
+    @pytest.mark.parametrize(
+        ("codec", "unknown_unit"), [("libx264", b"\x1f"), ("libx265", b"\x52\1")]
+    )
+    def test_a_picture_that_the_decoder_drops_without_a_word(
+        self, tmp_path: Path, codec: str, unknown_unit: bytes
+    ) -> None:
+        """Units of a kind that the standard leaves open are skipped, as it demands."""
+        whole = encode_clip(
+            tmp_path / "whole.mp4",
+            numbered_frames(12),
+            codec=codec,
+            codec_options={"bf": "0", "x265-params": "log-level=none:bframes=0"},
+        )
+        with av.open(whole) as container:
+            *_, last = (packet.pos for packet in container.demux(video=0) if packet.size)
+        assert last is not None
+        data = bytearray(whole.read_bytes())
+        data[last + 4 : last + 4 + len(unknown_unit)] = unknown_unit
+        damaged = tmp_path / "damaged.mp4"
+        damaged.write_bytes(data)
+
+        with pytest.raises(errors.DamagedVideo, match="decoded 11 of 12 frames"):
             run(damaged)
 
     @pytest.mark.parametrize(
@@ -246,7 +275,7 @@ class TestDamage:
             run(tmp_path / "missing.mp4")
 
     def test_damage_behind_the_last_frame_run_is_not_looked_for(self, tmp_path: Path) -> None:
-        data = bytearray(real_clip("bikes.mp4").read_bytes())
+        data = bytearray(footage.clip("bikes.mp4").read_bytes())
         start, end = media_range(data)
         data[(start + end) // 2 : end] = bytes(end - (start + end) // 2)
         damaged = tmp_path / "damaged.mp4"
@@ -295,7 +324,7 @@ def test_what_the_pipeline_raises_comes_through_and_all_is_closed(
             raise exception("third")
         return {}
 
-    clip = real_clip("bikes.mp4")
+    clip = footage.clip("bikes.mp4")
     recorder = Recorder(third_time_unlucky)
     threads_before = native_threads()
 

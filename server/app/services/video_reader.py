@@ -97,7 +97,11 @@ def _decode(
                 judge.look_at_frame(frame)
                 yield frame
     except av.FFmpegError as error:
-        _check_size(stream, max_frame_pixels)  # the decoder refuses what is far too large
+        _check_size(stream, max_frame_pixels)
+        if stream.width == 0:  # so some decoders leave it when they refuse a size
+            raise FrameTooLarge(
+                f"a frame is larger than the limit of {max_frame_pixels} pixels"
+            ) from error
         raise judge.damaged() from error
     judge.look_back()
 
