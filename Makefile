@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test format lint types imports unit faults bench smoke clean
+.PHONY: help demo serve test governance format lint types imports unit faults bench smoke clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -16,7 +16,10 @@ demo: $(READY) ## submit a video to a temporary server and print its results (VI
 serve: $(READY) ## run the server on data/
 	@exec $(BIN)/python -m app
 
-test: $(READY) format lint types imports unit ## every check but the fault suites and the benchmarks
+test: $(READY) governance format lint types imports unit ## every check but the fault suites and the benchmarks
+
+governance: $(READY) ## judge the tree against the rules of its scope
+	$(BIN)/python server/tools/validate_phase16_path.py
 
 format:
 	$(BIN)/ruff format --check server tests

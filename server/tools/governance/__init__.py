@@ -1,0 +1,13 @@
+"""What `validate_phase16_path.py` is made of.
+
+policy      the rules as data, read from the vocabulary file without mercy
+tree        the files under judgment, and the Python in them
+vocabulary  forbidden words in every spelling
+references  what a module imports and names, as dotted paths
+requirements  the distributions that the project declares
+bans        packages, addresses and file names that must not appear
+structure   how the code must be laid out
+blocking    that nothing lets a violation through: workflow, Makefile, commit hooks
+schema      the tables and statuses, as the tree's own models declare them
+verdict     all of it together
+"""

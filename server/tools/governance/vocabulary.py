@@ -1,0 +1,82 @@
+"""Forbidden words, found in every spelling and never inside other words."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from governance.findings import Finding
+from governance.policy import Term
+from governance.tree import Module, Tree
+
+# A word begins and ends where a reader sees it do so: at anything that is no letter, at the hump of
+# camelCase, and between an acronym and the capitalised word after it. In source text the letter
+# of an escape such as \n belongs to no word.
+BEGIN = (
+    r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
+    r"|(?<=[^\\]\\[abfnrtv]))"
+)
+END = r"(?:(?![A-Za-z0-9])|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]))"
+
+# Between two words of a spelling: nothing, a joining sign, or a space or line break, which may
+# follow a hyphen and lead into a comment.
+JOINT = r"(?:[_./]|[-\u2010-\u2015]?[ \t]*(?:\n[ \t]*(?:#[ \t]*)?)?)"
+
+WILDCARDS = {"*": "[A-Za-z0-9]*", "#": "[0-9]*"}
+
+
+class WordSearch:
+    """Finds all spellings of a term.
+
+    A spelling is written as lower-case words with a space between them; it stands for every case
+    and every way to join them. `*` stands for any letters and digits, at the beginning or the end
+    also for the rest of a longer word; `#` stands for any digits.
+    """
+
+    def __init__(self, spellings: Iterable[str]) -> None:
+        self._expression = re.compile("|".join(map(_expression, spellings)))
+        self._starts = {re.split("[ *#]", spelling.lstrip("*"))[0] for spelling in spellings}
+
+    def __call__(self, text: str) -> Iterator[re.Match[str]]:
+        # Most texts hold no start of a spelling, which is far quicker to see than no match.
+        lowered = text.lower()
+        if any(start in lowered for start in self._starts):
+            yield from self._expression.finditer(text)
+
+    def first(self, text: str) -> re.Match[str] | None:
+        return next(self(text), None)
+
+
+def _expression(spelling: str) -> str:
+    begin = "" if spelling.startswith("*") else BEGIN
+    end = "" if spelling.endswith("*") else END
+    words = (
+        "".join(WILDCARDS.get(sign, re.escape(sign)) for sign in word)
+        for word in spelling.strip("*").split()
+    )
+    return f"{begin}(?i:{JOINT.join(words)}){end}"
+
+
+def find_terms(tree: Tree, term: Term) -> Iterator[Finding]:
+    """The term in the text and in the names of all functional files."""
+    search = WordSearch(term.spellings)
+    for path in tree.functional:
+        if match := search.first(path):
+            yield Finding(path, 1, f"the path spells {_shown(match)}")
+        for passage in tree.passages(path):
+            for match in search(passage.text):
+                line = passage.text.count("\n", 0, match.start()) + 1
+                yield Finding(path, line, f"{_shown(match)}{passage.note}")
+    for module in tree.modules(tree.functional):
+        yield from _in_assembled_strings(module, search)
+
+
+def _in_assembled_strings(module: Module, search: WordSearch) -> Iterator[Finding]:
+    """Words that no line of the source shows: escapes, and literals that Python joins."""
+    for node, value in module.strings:
+        if match := search.first(value):
+            source = "\n".join(module.text.split("\n")[node.lineno - 1 : node.end_lineno])
+            if not search.first(source):
+                yield Finding(module.path, node.lineno, f"{_shown(match)}{module.note}")
+
+
+def _shown(match: re.Match[str]) -> str:
+    return f'"{" ".join(match.group().split())}"'

@@ -1,0 +1,95 @@
+"""What extras bring along, and what cannot be known of them."""
+
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from governance.findings import CannotJudge
+from governance.policy import Example, Policy
+from governance.requirements import declared
+from governance.tree import Tree
+from governance.verdict import judge_sources
+from tests.governance.planting import Plant
+
+INSTALLED = {
+    "server-kit": ['speed[fast]>=1; extra == "full"', "plain-base"],
+    "speed": ['rockets>=2; extra == "fast"', 'brakes; extra == "safe"', "wheels"],
+    "rockets": ["fuel", 'server-kit[full]; python_version >= "3"'],
+    "wheels": [],
+    "fuel": [],
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "server").mkdir()
+    for path in ("server/x.py", "alembic.ini", "pyproject.toml"):
+        (tmp_path / path).touch()
+    return tmp_path
+
+
+@pytest.fixture
+def metadata_of_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    def requires(name: str) -> list[str]:
+        if name not in INSTALLED:
+            raise metadata.PackageNotFoundError(name)
+        return INSTALLED[name]
+
+    monkeypatch.setattr(metadata, "requires", requires)
+
+
+@pytest.mark.usefixtures("metadata_of_example")
+def test_extras_are_followed_all_the_way_down(root: Path) -> None:
+    (root / "requirements.txt").write_text("server-kit[full]>=1\n")
+    (statement,) = declared(Tree(root))
+    names = {requirement.name for requirement in statement.brought_in}
+    assert names == {"speed", "rockets", "wheels", "fuel", "server-kit", "plain-base"}
+    assert statement.unknown == ("plain-base",)
+
+
+@pytest.mark.usefixtures("metadata_of_example")
+def test_without_extras_nothing_is_brought_in(root: Path) -> None:
+    (root / "requirements.txt").write_text("server-kit\nnever-heard-of\n")
+    assert [(s.brought_in, s.unknown) for s in declared(Tree(root))] == [((), ()), ((), ())]
+
+
+def test_every_place_of_a_requirement_is_read(root: Path) -> None:
+    (root / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["one"]\n'
+        '[project]\ndependencies = [\n  "two",\n]\n'
+        '[project.optional-dependencies]\nextra = ["three"]\n'
+        '[dependency-groups]\ndev = ["four", {include-group = "docs"}]\n'
+    )
+    (root / "requirements-dev.txt").write_text("# five\n-e .\nsix>=1  # why\n")
+    places = [(s.path, s.line, s.requirement.name) for s in declared(Tree(root))]
+    assert places == [
+        ("pyproject.toml", 2, "one"),
+        ("pyproject.toml", 5, "two"),
+        ("pyproject.toml", 8, "three"),
+        ("pyproject.toml", 10, "four"),
+        ("requirements-dev.txt", 3, "six"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "complaint"),
+    [
+        ("requirements.txt", "one two\n", r"requirements\.txt:1: 'one two' is not a requirement"),
+        ("pyproject.toml", "[project\n", r"pyproject\.toml cannot be parsed"),
+    ],
+)
+def test_a_requirement_that_cannot_be_read_is_refused(
+    root: Path, path: str, text: str, complaint: str
+) -> None:
+    (root / path).write_text(text)
+    with pytest.raises(CannotJudge, match=complaint):
+        list(declared(Tree(root)))
+
+
+def test_an_extra_that_is_not_installed_is_no_pass(policy: Policy, plant: Plant) -> None:
+    with (
+        plant(Example("requirements-extra.txt", "never-heard-of[fast]\n", None)) as root,
+        pytest.raises(CannotJudge, match=r"requirements-extra\.txt:1: never-heard-of\[fast\]"),
+    ):
+        judge_sources(Tree(root), policy)

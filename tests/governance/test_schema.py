@@ -1,0 +1,59 @@
+"""The models under judgment are imported, never an installed copy of them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from governance.findings import CannotJudge
+from governance.policy import Example
+from governance.schema import COLUMNS, STATUSES, read_schema
+from tests.governance.planting import Plant
+
+
+def test_the_schema_is_that_of_the_tree(copy: Path) -> None:
+    schema = read_schema(copy)
+    assert schema.columns.keys() == {"jobs"}
+    assert set(schema.columns["jobs"]) == COLUMNS
+    assert set(schema.members) == STATUSES
+
+
+def test_the_environment_does_not_reach_the_models(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORGESYTE_DATABASE_URL", "nonsense")
+    monkeypatch.setenv("PYTHONPATH", os.fspath(copy / "tests"))
+    assert read_schema(copy).columns.keys() == {"jobs"}
+
+
+def test_nothing_is_written_into_the_tree(copy: Path) -> None:
+    read_schema(copy)
+    assert not list(copy.rglob("__pycache__"))
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('raise RuntimeError("no models today")', "RuntimeError: no models today"),
+        ("raise SystemExit(3)", "cannot be imported"),
+        ("raise SystemExit(0)", "ends Python"),
+        ("print(1)", "prints something"),
+    ],
+)
+def test_models_that_cannot_be_imported_are_refused(
+    plant: Plant, text: str, complaint: str
+) -> None:
+    with (
+        plant(Example("server/app/models/planted.py", text, None)) as root,
+        pytest.raises(CannotJudge, match=complaint),
+    ):
+        read_schema(root)
+
+
+def test_models_from_elsewhere_are_refused(copy: Path, tmp_path: Path) -> None:
+    """A tree that reaches for another's models must not pass on their merit."""
+    package = tmp_path / "server" / "app"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(f"__path__ = [{os.fspath(copy / 'server' / 'app')!r}]\n")
+    with pytest.raises(CannotJudge, match="not those of the tree"):
+        read_schema(tmp_path)
