@@ -54,6 +54,11 @@ class Module:
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         )
 
+    @cached_property
+    def assembled_strings(self) -> tuple[tuple[ast.Constant, str], ...]:
+        """String literals that the source does not show as they are: escaped, or in parts."""
+        return tuple((node, value) for node, value in self.strings if value not in self.text)
+
 
 class Tree:
     """Every file beneath a root but build leftovers; paths are relative and use slashes.

@@ -33,12 +33,12 @@ class WordSearch:
 
     def __init__(self, spellings: Iterable[str]) -> None:
         self._expression = re.compile("|".join(map(_expression, spellings)))
-        self._starts = {re.split("[ *#]", spelling.lstrip("*"))[0] for spelling in spellings}
+        self._words = [re.sub("[*#]", "", spelling).split() for spelling in spellings]
 
     def __call__(self, text: str) -> Iterator[re.Match[str]]:
-        # Most texts hold no start of a spelling, which is far quicker to see than no match.
+        # Most texts lack a word of every spelling, which is far quicker to see than no match.
         lowered = text.lower()
-        if any(start in lowered for start in self._starts):
+        if any(all(word in lowered for word in words) for words in self._words):
             yield from self._expression.finditer(text)
 
     def first(self, text: str) -> re.Match[str] | None:
@@ -70,8 +70,8 @@ def find_terms(tree: Tree, term: Term) -> Iterator[Finding]:
 
 
 def _in_assembled_strings(module: Module, search: WordSearch) -> Iterator[Finding]:
-    """Words that no line of the source shows: escapes, and literals that Python joins."""
-    for node, value in module.strings:
+    """Words that appear only when Python reads the literals."""
+    for node, value in module.assembled_strings:
         if match := search.first(value):
             source = "\n".join(module.text.split("\n")[node.lineno - 1 : node.end_lineno])
             if not search.first(source):
