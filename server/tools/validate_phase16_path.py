@@ -10,10 +10,12 @@ import traceback
 from dataclasses import asdict
 from pathlib import Path
 
+# The rules come from the tree that this file lies in, whatever else is installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 try:
-    from governance.findings import CannotJudge
-    from governance.policy import load_policy
-    from governance.verdict import Verdict, judge
+    from tools.governance.findings import CannotJudge
+    from tools.governance.policy import load_policy
+    from tools.governance.verdict import Verdict, judge
 except ModuleNotFoundError as missing:
     # Python itself would exit with 1, which stands for a broken rule.
     print(f"Could not judge: {missing}; `make governance` installs it.", file=sys.stderr)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from governance import tree
-from governance.policy import Policy, load_policy
-from governance.tree import VOCABULARY_FILE, Tree
 from tests.governance.planting import REPOSITORY, Plant, planted
+from tools.governance import tree
+from tools.governance.policy import Policy, load_policy
+from tools.governance.tree import VOCABULARY_FILE, Tree
 
 JUDGED = ["server", ".github", ".ci", "Makefile", "alembic.ini", "pyproject.toml"]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from governance.policy import Example
+from tools.governance.policy import Example
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from governance.blocking import MAKEFILE, WORKFLOW, ci_blocks, hooks_do_not_skip
-from governance.findings import CannotJudge
-from governance.policy import Example
-from governance.tree import Tree
 from tests.governance.planting import REPOSITORY, Plant
+from tools.governance.blocking import MAKEFILE, WORKFLOW, ci_blocks, hooks_do_not_skip
+from tools.governance.findings import CannotJudge
+from tools.governance.policy import Example
+from tools.governance.tree import Tree
 
 
 def found(root: Path) -> set[str]:

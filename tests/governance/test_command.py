@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import validate_phase16_path as command
-from governance.findings import CannotJudge
-from governance.policy import Example
 from tests.governance.planting import REPOSITORY, Plant
+from tools import validate_phase16_path as command
+from tools.governance.findings import CannotJudge
+from tools.governance.policy import Example
 
 SCRIPT = "server/tools/validate_phase16_path.py"
 PLANTED = Example("server/app/services/planted.py", "import redis\n\nREAL_TIME = 1\n", None)
@@ -38,6 +38,13 @@ def test_a_copy_of_it_judges_the_copy(plant: Plant) -> None:
         'server/app/services/planted.py:3: [real_time] "REAL_TIME": '
         "A job is answered when it is done; nothing is promised while it runs.",
     ]
+
+
+def test_a_copy_of_it_brings_its_own_rules(plant: Plant) -> None:
+    spoken = Example("server/tools/governance/findings.py", "broken: ", "[{self.rule}] ")
+    with plant(PLANTED), plant(spoken) as root:
+        done = run(root / SCRIPT, root)
+    assert done.stdout.startswith("server/app/services/planted.py:1: broken: redis is used")
 
 
 def test_violations_as_json(plant: Plant, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from governance.findings import CannotJudge
-from governance.policy import load_policy
-from governance.tree import VOCABULARY_FILE, Tree
-from governance.verdict import judge_sources
 from tests.governance.planting import REPOSITORY
+from tools.governance.findings import CannotJudge
+from tools.governance.policy import load_policy
+from tools.governance.tree import VOCABULARY_FILE, Tree
+from tools.governance.verdict import judge_sources
 
 ORIGINAL = (REPOSITORY / VOCABULARY_FILE).read_text()
 A_RULE = "  - id: queue-payload\n"

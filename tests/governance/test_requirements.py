@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from governance.findings import CannotJudge
-from governance.policy import Example, Policy
-from governance.requirements import declared
-from governance.tree import Tree
-from governance.verdict import judge_sources
 from tests.governance.planting import Plant
+from tools.governance.findings import CannotJudge
+from tools.governance.policy import Example, Policy
+from tools.governance.requirements import declared
+from tools.governance.tree import Tree
+from tools.governance.verdict import judge_sources
 
 INSTALLED = {
     "server-kit": ['speed[fast]>=1; extra == "full"', "plain-base"],

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from governance.policy import CheckedRule, Example, Policy, Term, load_policy
-from governance.schema import read_schema
-from governance.tree import VOCABULARY_FILE, Tree
-from governance.verdict import SCHEMA_CHECKS, judge, judge_schema, judge_sources
-from governance.vocabulary import WordSearch
 from tests.governance.planting import REPOSITORY, Plant
+from tools.governance.policy import CheckedRule, Example, Policy, Term, load_policy
+from tools.governance.schema import read_schema
+from tools.governance.tree import VOCABULARY_FILE, Tree
+from tools.governance.verdict import SCHEMA_CHECKS, judge, judge_schema, judge_sources
+from tools.governance.vocabulary import WordSearch
 
 POLICY = load_policy(REPOSITORY / VOCABULARY_FILE)
 CHECKED: tuple[CheckedRule, ...] = (*POLICY.bans, *POLICY.rules)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from governance.findings import CannotJudge
-from governance.policy import Example
-from governance.schema import COLUMNS, STATUSES, read_schema
 from tests.governance.planting import Plant
+from tools.governance.findings import CannotJudge
+from tools.governance.policy import Example
+from tools.governance.schema import COLUMNS, STATUSES, read_schema
 
 
 def test_the_schema_is_that_of_the_tree(copy: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from governance.findings import CannotJudge
-from governance.tree import Tree
+from tools.governance.findings import CannotJudge
+from tools.governance.tree import Tree
 
 
 @pytest.fixture

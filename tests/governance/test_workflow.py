@@ -13,8 +13,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from governance.blocking import WORKFLOW
 from tests.governance.planting import REPOSITORY
+from tools.governance.blocking import WORKFLOW
 
 DOCUMENT = yaml.safe_load((REPOSITORY / WORKFLOW).read_text())
 MATRIX = DOCUMENT["jobs"]["test"]["strategy"]["matrix"]

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import cache
 
-from governance.findings import Finding
-from governance.policy import Ban
-from governance.requirements import Declared, names_of
-from governance.tree import Module, Tree
+from tools.governance.findings import Finding
+from tools.governance.policy import Ban
+from tools.governance.requirements import Declared, names_of
+from tools.governance.tree import Module, Tree
 
 ENGINE_MAKERS = frozenset({"sqlalchemy.create_engine", "sqlalchemy.engine.create_engine"})
 URL_MAKERS = frozenset({"sqlalchemy.URL.create", "sqlalchemy.engine.URL.create"})

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from governance.findings import CannotJudge, Finding
-from governance.tree import Tree
+from tools.governance.findings import CannotJudge, Finding
+from tools.governance.tree import Tree
 
 WORKFLOW = ".github/workflows/phase16_validation.yml"
 MAKEFILE = "Makefile"

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from governance.findings import CannotJudge
+from tools.governance.findings import CannotJudge
 
 GLOBAL_RULES = frozenset(f"G{number}" for number in range(1, 26))
 

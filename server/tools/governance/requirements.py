@@ -9,8 +9,8 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from governance.findings import CannotJudge
-from governance.tree import Tree
+from tools.governance.findings import CannotJudge
+from tools.governance.tree import Tree
 
 PROJECT_FILE = "pyproject.toml"
 

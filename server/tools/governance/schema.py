@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from governance.findings import CannotJudge, Finding
-from governance.tree import Tree
+from tools.governance.findings import CannotJudge, Finding
+from tools.governance.tree import Tree
 
 JOB_MODEL = "server/app/models/job.py"
 TABLE = "jobs"

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from governance.findings import CannotJudge
-from governance.references import Names
+from tools.governance.findings import CannotJudge
+from tools.governance.references import Names
 
 VOCABULARY_FILE = "server/tools/forbidden_vocabulary_phase16.yaml"
 FUNCTIONAL_FOLDER = "server"

@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from governance import blocking, schema, structure
-from governance.bans import find_banned
-from governance.findings import CannotJudge, Finding, Violation
-from governance.policy import Policy, Rule
-from governance.requirements import Declared, declared
-from governance.tree import Tree
-from governance.vocabulary import find_terms
+from tools.governance import blocking, schema, structure
+from tools.governance.bans import find_banned
+from tools.governance.findings import CannotJudge, Finding, Violation
+from tools.governance.policy import Policy, Rule
+from tools.governance.requirements import Declared, declared
+from tools.governance.tree import Tree
+from tools.governance.vocabulary import find_terms
 
 SOURCE_CHECKS: Mapping[str, Callable[[Tree], Iterator[Finding]]] = {
     "shared-base": structure.one_shared_base,

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from governance.findings import Finding
-from governance.policy import Term
-from governance.tree import Module, Tree
+from tools.governance.findings import Finding
+from tools.governance.policy import Term
+from tools.governance.tree import Module, Tree
 
 # A word begins and ends where a reader sees it do so: at anything that is no letter, at the hump of
 # camelCase, and between an acronym and the capitalised word after it. In source text the letter

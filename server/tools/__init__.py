@@ -1,0 +1,1 @@
+"""Commands that a developer or CI runs beside the server."""
