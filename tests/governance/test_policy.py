@@ -7,8 +7,8 @@ import pytest
 from tests.governance.planting import REPOSITORY
 from tools.governance.findings import CannotJudge
 from tools.governance.policy import load_policy
-from tools.governance.tree import VOCABULARY_FILE, Tree
-from tools.governance.verdict import judge_sources
+from tools.governance.tree import VOCABULARY_FILE
+from tools.governance.verdict import judge
 
 ORIGINAL = (REPOSITORY / VOCABULARY_FILE).read_text()
 A_RULE = "  - id: queue-payload\n"
@@ -59,8 +59,8 @@ def test_a_ban_of_nothing_is_refused(tmp_path: Path) -> None:
         load_policy(flawed)
 
 
-def test_a_rule_that_nothing_checks_is_refused(tmp_path: Path, copy: Path) -> None:
+def test_a_rule_that_nothing_checks_is_refused(tmp_path: Path) -> None:
     flawed = tmp_path / "policy.yaml"
     flawed.write_text(ORIGINAL.replace(A_RULE, "  - id: queue-content\n", 1))
     with pytest.raises(CannotJudge, match=r"\['queue-content', 'queue-payload'\]"):
-        judge_sources(Tree(copy), load_policy(flawed))
+        judge(REPOSITORY, load_policy(flawed))

@@ -42,6 +42,7 @@ def judge(root: Path, policy: Policy) -> Verdict:
     Raises:
         CannotJudge: the tree cannot be read, or its models cannot be imported.
     """
+    demand_checks(policy)
     with ThreadPoolExecutor(max_workers=1) as background:
         reading = background.submit(schema.read_schema, root)
         tree = Tree(root)
@@ -51,7 +52,6 @@ def judge(root: Path, policy: Policy) -> Verdict:
 
 def judge_sources(tree: Tree, policy: Policy) -> set[Violation]:
     """All that can be seen in the files themselves."""
-    demand_checks(policy)
     violations: set[Violation] = set()
     for term in policy.terms:
         violations |= _under(term, find_terms(tree, term))
@@ -86,7 +86,7 @@ def judge_schema(tree: Tree, policy: Policy, read: schema.Schema) -> set[Violati
 
 
 def demand_checks(policy: Policy) -> None:
-    """Every rule of the policy has its check, and every check its rule."""
+    """Insist that every rule of the policy has its check, and every check its rule."""
     ids = {rule.id for rule in policy.rules}
     if odd := ids ^ (SOURCE_CHECKS.keys() | SCHEMA_CHECKS.keys()):
         raise CannotJudge(f"A rule without a check, or a check without a rule: {sorted(odd)}.")
