@@ -20,15 +20,15 @@ END = r"(?:(?![A-Za-z0-9])|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]))"
 # follow a hyphen and lead into a comment.
 JOINT = r"(?:[_./]|[-\u2010-\u2015]?[ \t]*(?:\n[ \t]*(?:#[ \t]*)?)?)"
 
-WILDCARDS = {"*": "[A-Za-z0-9]*", "#": "[0-9]*"}
+WILDCARDS = {"": "", "*": "[A-Za-z0-9]*", "#": "[0-9]*"}
 
 
 class WordSearch:
     """Finds all spellings of a term.
 
-    A spelling is written as lower-case words with a space between them; it stands for every case
-    and every way to join them. `*` stands for any letters and digits, at the beginning or the end
-    also for the rest of a longer word; `#` stands for any digits.
+    A spelling is written as lower-case words with a space between them; it stands for their lower,
+    capitalised and upper case and for every way to join them. At the end of a word `*` stands for
+    any letters and digits, and `#` for any digits; `*` before the first word for any beginning.
     """
 
     def __init__(self, spellings: Iterable[str]) -> None:
@@ -48,11 +48,14 @@ class WordSearch:
 def _expression(spelling: str) -> str:
     begin = "" if spelling.startswith("*") else BEGIN
     end = "" if spelling.endswith("*") else END
-    words = (
-        "".join(WILDCARDS.get(sign, re.escape(sign)) for sign in word)
-        for word in spelling.strip("*").split()
-    )
-    return f"{begin}(?i:{JOINT.join(words)}){end}"
+    return f"{begin}{JOINT.join(map(_word, spelling.strip('*').split()))}{end}"
+
+
+def _word(word: str) -> str:
+    """A word in the three cases that are in use, and the wildcard that may end it."""
+    letters = word.rstrip("*#")
+    cases = "|".join((letters, letters.capitalize(), letters.upper()))
+    return f"(?:{cases}){WILDCARDS[word[len(letters) :]]}"
 
 
 def find_terms(tree: Tree, term: Term) -> Iterator[Finding]:
