@@ -180,7 +180,7 @@ class TestDamage:
         cut = tmp_path / "cut.mp4"
         cut.write_bytes(data[: start + (end - start) // 2])
 
-        with pytest.raises(errors.TruncatedVideo, match=r"decoded \d+ of 250 frames: .*truncated"):
+        with pytest.raises(errors.TruncatedVideo, match=r"Decoded \d+ of 250 frames: .*truncated"):
             run(cut)
 
     def test_zeroed(self, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ class TestDamage:
         damaged = tmp_path / "overwritten.mp4"
         damaged.write_bytes(data)
 
-        with pytest.raises(errors.DamagedVideo, match=r"decoded \d+ of \d+ frames: .*damaged"):
+        with pytest.raises(errors.DamagedVideo, match=r"Decoded \d+ of \d+ frames: .*damaged"):
             run(damaged)
 
     @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ class TestDamage:
         damaged = tmp_path / "damaged.mp4"
         damaged.write_bytes(data)
 
-        with pytest.raises(errors.DamagedVideo, match="decoded 11 of 12 frames"):
+        with pytest.raises(errors.DamagedVideo, match="Decoded 11 of 12 frames"):
             run(damaged)
 
     @pytest.mark.parametrize(

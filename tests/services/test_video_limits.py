@@ -56,8 +56,8 @@ class TestFrameSize:
         assert giant.stat().st_size < 2**20
         refusal, megabytes = read_apart(giant)
         assert refusal == (
-            "FrameTooLarge: a frame of 8192 x 8192 pixels is larger than the limit of "
-            "35389440 pixels"
+            "FrameTooLarge: A frame of 8192 x 8192 pixels is larger than the limit of "
+            "35389440 pixels."
         )
         assert megabytes < 150
 
@@ -71,7 +71,7 @@ class TestFrameSize:
 
         refusal, megabytes = read_apart(splice(tmp_path / "clip.mp4", [small, giant]))
 
-        assert refusal.startswith("FrameTooLarge: a frame of 8192 x 8192 pixels")
+        assert refusal.startswith("FrameTooLarge: A frame of 8192 x 8192 pixels")
         assert megabytes < 200
 
     @pytest.mark.parametrize("codec", REPEAT_HEADERS)
@@ -152,7 +152,7 @@ class TestFrameCount:
         refusal, megabytes = read_apart(clip)
 
         assert refusal == (
-            "TooManyFrames: the video has 80000000 frames or more, the limit is 1000000"
+            "TooManyFrames: The video has 80000000 frames or more, the limit is 1000000."
         )
         assert megabytes < 100
 
@@ -183,7 +183,7 @@ class TestFrameCount:
         refusal, megabytes = read_apart(clip)
 
         assert refusal == (
-            "TooManyFrames: the video has 80000012 frames or more, the limit is 1000000"
+            "TooManyFrames: The video has 80000012 frames or more, the limit is 1000000."
         )
         assert megabytes < 100
 
@@ -201,8 +201,8 @@ class TestFrameCount:
         refusal, megabytes = read_apart(clip)
 
         assert refusal == (
-            "TooManyFrames: an edit list of 500000 entries over 24 frames is longer than a limit "
-            "of 1000000 frames allows"
+            "TooManyFrames: An edit list of 500000 entries over 24 frames is longer than a limit "
+            "of 1000000 frames allows."
         )
         assert megabytes < 100
 
@@ -211,7 +211,7 @@ class TestFrameCount:
         clip.write_bytes(
             change_boxes(plain, b"stts", lambda _: numbers(0, 3_000_000) + bytes(24_000_000))
         )
-        with pytest.raises(errors.TooManyFrames, match=r"an index of 240\d+ bytes is larger"):
+        with pytest.raises(errors.TooManyFrames, match=r"An index of 240\d+ bytes is larger"):
             read(clip, max_video_frames=1000)
 
     @pytest.mark.parametrize(

@@ -93,12 +93,12 @@ def inspect(file: BinaryIO, max_video_frames: int) -> Layout:
             fragments += _frames_of_fragment(_read(file, start, end))
     if not index:
         raise TruncatedVideo(
-            "the file ends without its index (moov box): it is truncated, or its recording was "
-            "never finished"
+            "The file ends without its index (moov box): it is truncated, or its recording was "
+            "never finished."
         )
     tracks = [box for box in _within(index, b"moov", b"trak") if _is_video(box)]
     if not tracks:
-        raise NoVideoTrack("the file has no video track")
+        raise NoVideoTrack("The file has no video track.")
     frames = {
         _track_id(track): _frames_of_track(track, file_size, max_video_frames) for track in tracks
     }
@@ -112,7 +112,7 @@ def inspect(file: BinaryIO, max_video_frames: int) -> Layout:
 def check_count(frames: int, max_video_frames: int) -> None:
     if frames > max_video_frames:
         raise TooManyFrames(
-            f"the video has {frames} frames or more, the limit is {max_video_frames}"
+            f"The video has {frames} frames or more, the limit is {max_video_frames}."
         )
 
 
@@ -125,13 +125,13 @@ def _top_level(file: BinaryIO, file_size: int) -> Iterator[tuple[bytes, int, int
             break
         if start + size > file_size:
             raise TruncatedVideo(
-                f"the {kind.decode('ascii', 'replace')} box should end at byte {start + size} and "
-                f"the file ends at byte {file_size}: the file is truncated or damaged"
+                f"The {kind.decode('ascii', 'replace')} box should end at byte {start + size} and "
+                f"the file ends at byte {file_size}: it is truncated or damaged."
             )
         yield kind, start, start + size
         start += size
     if start == 0:
-        raise NotAnMp4("the file is not an MP4: it does not begin with an ftyp box")
+        raise NotAnMp4("The file is not an MP4 video: it does not begin with an ftyp box.")
 
 
 def _parse_header(header: bytes | memoryview, room: int) -> tuple[bytes, int, int]:
@@ -142,7 +142,7 @@ def _parse_header(header: bytes | memoryview, room: int) -> tuple[bytes, int, in
     elif size == 0:
         size = room
     if size < header_size or len(header) < header_size:
-        raise DamagedVideo("a box in the file has no valid size: the file is truncated or damaged")
+        raise DamagedVideo("A box in the file has no valid size: the file is truncated or damaged.")
     return kind, header_size, size
 
 
@@ -157,7 +157,7 @@ def _children(parent: memoryview) -> Iterator[_Box]:
         rest = parent[start:]
         kind, header_size, size = _parse_header(rest[:16], len(rest))
         if size > len(rest):
-            raise DamagedVideo("a box in the file's index is cut off: the file is damaged")
+            raise DamagedVideo("A box in the file's index is cut off: the file is damaged.")
         yield _Box(kind, rest[header_size:size], rest[:size])
         start += size
 
@@ -181,7 +181,7 @@ def _numbers(box: _Box, offset: int, count: int) -> Sequence[int]:
     field = box.body[offset : offset + 4 * count]
     if len(field) < 4 * count:
         raise DamagedVideo(
-            f"the {box.kind.decode('ascii', 'replace')} box is too short: the file is damaged"
+            f"The {box.kind.decode('ascii', 'replace')} box is too short: the file is damaged."
         )
     numbers = array("I")
     numbers.frombytes(field)
@@ -213,12 +213,12 @@ def _frames_of_track(track: _Box, file_size: int, max_video_frames: int) -> int:
             largest = same_size or max(_numbers(sizes, 12, count), default=0)
         frames += sum(_number(compact_sizes, 8) for compact_sizes in _within(table.body, b"stz2"))
         if largest > file_size or _frames_in_chunks(table) < frames:
-            raise DamagedVideo("the tables of the file's index contradict: the file is damaged")
+            raise DamagedVideo("The tables of the file's index contradict: the file is damaged.")
     edits = sum(_number(box, 4) for box in _within(track.body, b"edts", b"elst"))
     if frames * edits > max_video_frames * _INDEX_ENTRIES_A_FRAME:
         raise TooManyFrames(
-            f"an edit list of {edits} entries over {frames} frames is longer than a limit of "
-            f"{max_video_frames} frames allows"
+            f"An edit list of {edits} entries over {frames} frames is longer than a limit of "
+            f"{max_video_frames} frames allows."
         )
     return frames
 
@@ -249,7 +249,7 @@ def _frames_of_fragment(fragment: bytes) -> Counter[int]:
 def _check_index_size(size: int, max_video_frames: int) -> None:
     if size > max_video_frames * _INDEX_BYTES_A_FRAME + _INDEX_BYTES_BESIDE:
         raise TooManyFrames(
-            f"an index of {size} bytes is larger than a limit of {max_video_frames} frames allows"
+            f"An index of {size} bytes is larger than a limit of {max_video_frames} frames allows."
         )
 
 

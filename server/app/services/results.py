@@ -80,7 +80,7 @@ def _dump(element: Mapping[str, Any]) -> bytes:
     except orjson.JSONEncodeError as error:
         where, why = _find_fault(element["result"])
         raise ResultError(
-            f"the result of frame {element['frame_index']} is not JSON: {where} {why}"
+            f"The result of frame {element['frame_index']} is not JSON: {where} {why}."
         ) from error
 
 

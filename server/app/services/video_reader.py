@@ -62,7 +62,7 @@ def _open(file: mp4_boxes.VideoOnly, max_frame_pixels: int) -> InputContainer:
         file.seek(0)
         return av.open(file, "r", format="mov", options=options, metadata_errors="replace")
     except av.FFmpegError as error:
-        raise DamagedVideo(f"the file cannot be opened as an MP4: {error.strerror}") from error
+        raise DamagedVideo(f"The file cannot be opened as an MP4: {error.strerror}.") from error
 
 
 def _bounded(max_frame_pixels: int) -> dict[str, str]:
@@ -77,10 +77,10 @@ def _main_stream(container: InputContainer) -> VideoStream:
     """The track that players show: the first enabled one, else the first."""
     tracks = container.streams.video
     if not tracks:
-        raise NoVideoTrack("the file has no video track")
+        raise NoVideoTrack("The file has no video track.")
     stream = next((s for s in tracks if s.disposition & Disposition.default), tracks[0])
     if stream.codec_context is None:
-        raise UnsupportedCodec("the video's codec is not supported")
+        raise UnsupportedCodec("The video's codec is not supported.")
     return stream
 
 
@@ -100,7 +100,7 @@ def _decode(
         _check_size(stream, max_frame_pixels)
         if stream.width == 0:  # so some decoders leave it when they refuse a size
             raise FrameTooLarge(
-                f"a frame is larger than the limit of {max_frame_pixels} pixels"
+                f"A frame is larger than the limit of {max_frame_pixels} pixels."
             ) from error
         raise judge.damaged() from error
     judge.look_back()
@@ -151,18 +151,18 @@ class _Judge:
         if self._packets < max(len(self._index), self._announced if self._fragmented else 0):
             raise self._truncated()
         if self._decoded == 0:
-            raise NoFrames("the video track holds no frames")
+            raise NoFrames("The video track holds no frames.")
         if self._counts_pictures and self._decoded < self._pictures():
             raise self.damaged()
 
     def damaged(self) -> DamagedVideo:
-        return DamagedVideo(f"{self._progress()}: the file is damaged")
+        return DamagedVideo(f"{self._progress()}: the file is damaged.")
 
     def _truncated(self) -> TruncatedVideo:
-        return TruncatedVideo(f"{self._progress()}: the file is truncated")
+        return TruncatedVideo(f"{self._progress()}: the file is truncated.")
 
     def _progress(self) -> str:
-        return f"decoded {self._decoded} of {self._announced} frames"
+        return f"Decoded {self._decoded} of {self._announced} frames"
 
     def _pictures(self) -> int:
         """How many had to be shown; those before the first one may need what was cut away."""
@@ -173,8 +173,8 @@ class _Judge:
 def _check_size(picture: VideoStream | VideoFrame, max_frame_pixels: int) -> None:
     if picture.width * picture.height > max_frame_pixels:
         raise FrameTooLarge(
-            f"a frame of {picture.width} x {picture.height} pixels is larger than the limit of "
-            f"{max_frame_pixels} pixels"
+            f"A frame of {picture.width} x {picture.height} pixels is larger than the limit of "
+            f"{max_frame_pixels} pixels."
         )
 
 

@@ -61,8 +61,8 @@ class PipelineRegistry:
         frame_index = payload["frame_index"]
         if not isinstance(answer, dict):
             raise PipelineError(
-                f"the pipeline {pipeline_id!r} answered frame {frame_index} with "
-                f"{type(answer).__name__} instead of dict"
+                f"The pipeline {pipeline_id!r} answered frame {frame_index} with "
+                f"{type(answer).__name__} instead of dict."
             )
         return as_json(answer, frame_index)
 
@@ -77,11 +77,11 @@ class PipelineRegistry:
             pipeline: Pipeline = self._entries[pipeline_id].load()()
         except Exception as error:
             raise PipelineError(
-                f"the pipeline {pipeline_id!r} cannot be built: {type(error).__name__}: {error}"
+                f"The pipeline {pipeline_id!r} cannot be built: {type(error).__name__}: {error}"
             ) from error
         if not callable(pipeline):
             raise PipelineError(
-                f"the pipeline {pipeline_id!r} cannot be built: its factory returned "
-                f"{type(pipeline).__name__}, which cannot be called"
+                f"The pipeline {pipeline_id!r} cannot be built: its factory returned "
+                f"{type(pipeline).__name__}, which cannot be called."
             )
         return pipeline
