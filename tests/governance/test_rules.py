@@ -132,6 +132,13 @@ def test_a_word_is_caught_wherever_it_stands(
     assert {(violation.rule, violation.path) for violation in found} == {("real_time", path)}
 
 
+def test_a_word_that_the_source_shows_is_reported_once(policy: Policy, plant: Plant) -> None:
+    text = "value = (\n    'answers\\n'\n    'in real time'\n)\n"
+    with plant(Example("server/app/planted.py", text, None)) as root:
+        found = judge_sources(Tree(root), policy)
+    assert [violation.line for violation in found] == [3]
+
+
 @pytest.mark.parametrize("path", ["pyproject.toml", "alembic.ini"])
 def test_a_word_is_caught_in_configuration(policy: Policy, plant: Plant, path: str) -> None:
     first = (REPOSITORY / path).read_text().splitlines()[0]

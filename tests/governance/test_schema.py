@@ -8,11 +8,13 @@ import pytest
 from tests.governance.planting import Plant
 from tools.governance.findings import CannotJudge
 from tools.governance.policy import Example
-from tools.governance.schema import COLUMNS, STATUSES, read_schema
+from tools.governance.schema import COLUMNS, STATUSES, Schema, four_statuses, read_schema
+from tools.governance.tree import Tree
 
 
 def test_the_schema_is_that_of_the_tree(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the environment says; and nothing is left behind in the tree."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     monkeypatch.setenv("FORGESYTE_DATABASE_URL", "nonsense")
     monkeypatch.setenv("PYTHONPATH", os.fspath(copy / "tests"))
     schema = read_schema(copy)
@@ -20,6 +22,12 @@ def test_the_schema_is_that_of_the_tree(copy: Path, monkeypatch: pytest.MonkeyPa
     assert set(schema.columns["jobs"]) == COLUMNS
     assert set(schema.members) == STATUSES
     assert not list((copy / "server" / "app").rglob("__pycache__"))
+
+
+def test_a_status_that_the_database_leaves_open_is_a_violation(copy: Path) -> None:
+    schema = Schema(columns={"jobs": list(COLUMNS)}, enums=[], members=list(STATUSES))
+    (finding,) = four_statuses(Tree(copy), schema)
+    assert finding.what == "no column that allows the four statuses alone"
 
 
 @pytest.mark.parametrize(

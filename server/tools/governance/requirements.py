@@ -13,6 +13,7 @@ from tools.governance.findings import CannotJudge
 from tools.governance.tree import Tree
 
 PROJECT_FILE = "pyproject.toml"
+THIS_PROJECT = "-e ."
 
 
 @dataclass(frozen=True)
@@ -102,5 +103,5 @@ def _statements(document: dict[str, Any]) -> Iterator[str]:
 def _in_requirements_file(tree: Tree, path: str) -> Iterator[Declared]:
     for line, raw in enumerate(tree.text(path).splitlines(), start=1):
         stated = raw.partition(" #")[0].strip()
-        if stated and not stated.startswith(("#", "-")):
+        if stated and not stated.startswith("#") and stated != THIS_PROJECT:
             yield _declaration(stated, path, line)

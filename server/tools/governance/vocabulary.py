@@ -8,12 +8,8 @@ from tools.governance.policy import Term
 from tools.governance.tree import Module, Tree
 
 # A word begins and ends where a reader sees it do so: at anything that is no letter, at the hump of
-# camelCase, and between an acronym and the capitalised word after it. In source text the letter
-# of an escape such as \n belongs to no word.
-BEGIN = (
-    r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
-    r"|(?<=[^\\]\\[abfnrtv]))"
-)
+# camelCase, and between an acronym and the capitalised word after it.
+BEGIN = r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]))"
 END = r"(?:(?![A-Za-z0-9])|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]))"
 
 # Between two words of a spelling: nothing, a joining sign, or a space or line break, which may
