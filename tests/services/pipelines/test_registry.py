@@ -169,5 +169,5 @@ def test_of_two_packages_with_one_name_the_first_is_used_and_both_are_logged(
 
     assert registry.ids() == ["same"]
     assert [record.getMessage() for record in caplog.records] == [
-        "two packages offer the pipeline 'same': builtins:dict is used, builtins:list is not"
+        "Two packages offer the pipeline 'same': builtins:dict is used, builtins:list is not"
     ]
