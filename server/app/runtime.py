@@ -64,6 +64,7 @@ class Runtime:
         await asyncio.to_thread(self._open)
         loop = asyncio.create_task(self.worker.run_forever(), name="worker loop")
         loop.add_done_callback(self._on_loop_done)
+        await wait_any(self.worker.prepared, self._loop_over, timeout=None)
 
     def admit(self, jobs: Sequence[NewJob]) -> list[SQLAlchemyError | None]:
         """Commit new jobs and queue them in the same order, with nothing in between that could be
@@ -122,6 +123,7 @@ class Runtime:
             storage=self.storage,
             service=service,
             interrupted=interrupted,
+            prepare=self.pipelines.load_plugins,
         )
 
     def _on_loop_done(self, task: asyncio.Task[None]) -> None:

@@ -32,7 +32,9 @@ def test_pipelines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         EntryPoint(name, f"tests.api.pipelines:{name}", registry.ENTRY_POINT_GROUP)
         for name in ("nothing", "hold", "boom")
     ]
-    monkeypatch.setattr(registry, "entry_points", lambda group: entries)
+    monkeypatch.setattr(
+        registry, "entry_points", lambda group: [e for e in entries if e.group == group]
+    )
     pipelines.released.clear()
     yield
     pipelines.released.set()

@@ -72,7 +72,11 @@ class JobWorker:
         storage: LocalStorage,
         service: VideoFilePipelineService,
         interrupted: threading.Event,
+        prepare: Callable[[], None] = lambda: None,
     ) -> None:
+        """`prepare` is called on the thread that then runs the jobs; `prepared` says when."""
+        self._prepare = prepare
+        self.prepared = asyncio.Event()
         self._queue = queue
         self._database = database
         self._store = store
@@ -113,6 +117,8 @@ class JobWorker:
         self._has_work = asyncio.Event()
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
         try:
+            await self._loop.run_in_executor(thread, self._prepare)
+            self.prepared.set()
             while not self._stopping.is_set():
                 self._has_work.clear()
                 while await self._loop.run_in_executor(thread, self.run_once):
