@@ -1,10 +1,17 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import zxingcpp
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 
 from app.services.pipelines.barcodes import BarcodesPipeline
+from app.services.pipelines.registry import PipelineRegistry
+from app.services.video_file_pipeline_service import VideoFilePipelineService
+from tests.clips import encode_clip
 from tests.services.pipelines.drawing import code, paste
+from tests.support.footage import clip
 
 Format = zxingcpp.BarcodeFormat
 
@@ -71,3 +78,27 @@ def test_several_codes_in_one_frame(
 @pytest.mark.parametrize("shape", [(480, 640, 3), (1, 1, 3)])
 def test_a_frame_without_codes(shape: tuple[int, ...]) -> None:
     assert BarcodesPipeline()({"frame": np.zeros(shape, np.uint8)}) == {"barcodes": []}
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_codes_on_video_turned_by_any_angle(tmp_path: Path, scale: int) -> None:
+    image = Pillow.fromarray(code("gate 7", Format.QRCode, scale))
+    frames = []
+    for degrees in range(0, 360, 30):
+        turned = np.asarray(image.rotate(degrees, expand=True, fillcolor="white"))
+        frame = np.full((240, 320, 3), 255, np.uint8)
+        paste(frame, turned, x=60, y=40)
+        frames.append(frame)
+    video = encode_clip(tmp_path / "turning.mp4", frames)
+
+    results = VideoFilePipelineService(PipelineRegistry()).run_on_file(video, "barcodes")
+
+    texts = [[found["text"] for found in r["result"]["barcodes"]] for r in results]
+    assert texts == [["gate 7"]] * len(frames)
+
+
+@pytest.mark.parametrize("name", ["bikes.mp4", "carphone_pristine.mp4"])
+def test_footage_without_codes_gives_none(name: str) -> None:
+    results = VideoFilePipelineService(PipelineRegistry()).run_on_file(clip(name), "barcodes")
+
+    assert all(result["result"] == {"barcodes": []} for result in results)

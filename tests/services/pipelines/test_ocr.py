@@ -1,8 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from app.services.pipelines.ocr import OcrPipeline
-from tests.services.pipelines.drawing import page
+from app.services.pipelines.registry import PipelineRegistry
+from app.services.video_file_pipeline_service import VideoFilePipelineService
+from tests.clips import encode_clip
+from tests.services.pipelines.drawing import FACES, page
 
 LINES = ["Platform 9 to London", "Mind the gap", "Departs at 11:45"]
 
@@ -44,3 +49,14 @@ def test_colours_are_not_mixed_up(ocr: OcrPipeline) -> None:
     frame[page_of_text[:, :, 0] < 128] = (0, 0, 255)
 
     assert ocr({"frame": frame})["text"] == "\n".join(LINES)
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_words_on_video_in_several_sizes(tmp_path: Path, face: str) -> None:
+    sizes = (18, 24, 40, 64)
+    pages = [page(LINES, size, height=480, width=960, face=face) for size in sizes]
+    video = encode_clip(tmp_path / "pages.mp4", pages)
+
+    results = VideoFilePipelineService(PipelineRegistry()).run_on_file(video, "ocr")
+
+    assert [result["result"]["text"] for result in results] == ["\n".join(LINES)] * len(sizes)
