@@ -1,11 +1,19 @@
 """Turning an exception into a sentence that may be stored and shown."""
 
+import logging
 import re
 
 from app.core.errors import ForgeSyteError
 
+logger = logging.getLogger(__name__)
+
 MAX_MESSAGE_BYTES = 2000
-ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])(?:/[^\s/:;,'\"()<>\[\]]+)+/?")
+ABSOLUTE_PATH = re.compile(
+    r"""(?<=')/[^'\n]+(?=') | (?<=")/[^"\n]+(?=")       # quoted, it may hold anything
+    | (?: (?<![\w./]) | (?<=file://) ) (?:/[^\s/:;,'"()<>\[\]]+)+/?
+    """,
+    re.VERBOSE,
+)
 
 
 def describe(error: BaseException) -> str:
@@ -15,7 +23,7 @@ def describe(error: BaseException) -> str:
     An absolute path shrinks to its last component: where files lie is nobody's business over
     HTTP.
     """
-    text = str(error)
+    text = text_of(error)
     if not text or not isinstance(error, ForgeSyteError):
         text = ": ".join(filter(None, [type(error).__name__, text]))
     head = text[: 4 * MAX_MESSAGE_BYTES]
@@ -24,3 +32,12 @@ def describe(error: BaseException) -> str:
     if len(encoded) <= MAX_MESSAGE_BYTES and len(head) == len(text):
         return encoded.decode()
     return encoded[: MAX_MESSAGE_BYTES - 3].decode("utf-8", "ignore") + "…"
+
+
+def text_of(error: BaseException) -> str:
+    """`str(error)`; nothing when that raises in turn, as a pipeline's own exception may."""
+    try:
+        return str(error)
+    except BaseException:
+        logger.warning("A %s cannot say what it is", type(error).__name__, exc_info=True)
+        return ""
