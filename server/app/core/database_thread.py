@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-import duckdb
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -73,7 +72,7 @@ class DatabaseThread:
                 path.parent.mkdir(parents=True, exist_ok=True)
             self._lock_holder = self._engine.connect()
             migrate(self._lock_holder)
-        except (SQLAlchemyError, duckdb.Error, CommandError, OSError) as error:
+        except Exception as error:  # a migration may raise anything
             raise StartupError(explain(error, path)) from error
 
     def _close(self) -> None:
@@ -93,7 +92,7 @@ class DatabaseThread:
 def explain(error: Exception, path: Path) -> str:
     """One line on why the database did not open."""
     cause = error.orig if isinstance(error, DBAPIError) else error
-    reason = str(cause).strip().partition("\n")[0]
+    reason = str(cause).strip().partition("\n")[0] or type(cause).__name__
     if holder := HOLDER.search(str(cause)):
         return f"{path} is in use by process {holder[1]}: one data folder, one process."
     if isinstance(error, CommandError):
