@@ -42,16 +42,16 @@ def lifespan_of(
         configure_logging()
         raise_descriptor_limit()
         runtime = Runtime(settings or Settings.load())
-        await runtime.start()
         with ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="files") as files:
             app.state.runtime = runtime
             app.state.services = build_services(runtime, files)
             shutdown = Shutdown(runtime, begin=app.state.services.receiver.stop)
-            try:
-                with shutdown.wrapping_signal_handlers():
+            with shutdown.wrapping_signal_handlers():
+                await runtime.start()
+                try:
                     yield
-            finally:
-                await shutdown.finish()
+                finally:
+                    await shutdown.finish()
 
     return lifespan
 

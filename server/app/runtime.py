@@ -8,6 +8,8 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import sessionmaker
@@ -15,6 +17,7 @@ from sqlalchemy.orm import sessionmaker
 from app.core.database import SessionLocal, engine, engine_for
 from app.core.database_thread import DatabaseThread
 from app.core.errors import StartupError
+from app.core.messages import describe
 from app.core.settings import Settings
 from app.core.waiting import wait_any
 from app.services.job_store import JobStore, NewJob
@@ -37,6 +40,14 @@ def leave(code: int) -> None:
     os._exit(code)
 
 
+def open_storage(folder: Path) -> LocalStorage:
+    """The storage in `folder`; StartupError when it cannot be one."""
+    try:
+        return LocalStorage(folder)
+    except OSError as error:
+        raise StartupError(f"{folder} cannot be used: {error.strerror}") from error
+
+
 class Runtime:
     """Opens the database, takes over what is unfinished, runs jobs until it is stopped.
 
@@ -49,14 +60,17 @@ class Runtime:
         sessions = SessionLocal if own_engine is engine else sessionmaker(own_engine)
         self._leave = leave
         self._loop_over = asyncio.Event()
+        self._abandoned = False
         self.settings = settings
         self.database = DatabaseThread(own_engine, self._on_fatal_database)
         self.store = JobStore(sessions)
+        self.storage = open_storage(settings.video_dir)
         self.queue = MemoryQueue()
         self.pipelines = PipelineRegistry()
+        self.worker = self._build_worker()
 
     async def start(self) -> None:
-        """Blocks nothing but its caller.
+        """Blocks nothing but its caller. Stopped before it has returned, no job will start.
 
         Raises:
             StartupError: one line on what is in the way.
@@ -89,9 +103,9 @@ class Runtime:
         await wait_any(self._loop_over, timeout=FRAME_SECONDS)
         if self._loop_over.is_set():
             return True
+        self._abandoned = True
         if (job_id := self.worker.running) is not None:
-            logger.warning("Job %s: abandoned in the middle of a frame, pending again", job_id)
-            await self.database.run(self.store.release, job_id)
+            await self._release(job_id)
         return False
 
     async def close(self) -> None:
@@ -99,15 +113,24 @@ class Runtime:
         await asyncio.to_thread(self.database.close)
 
     def _open(self) -> None:
-        try:
-            self.storage = LocalStorage(self.settings.video_dir)
-        except OSError as error:
-            raise StartupError(
-                f"{self.settings.video_dir} cannot be used: {error.strerror}"
-            ) from error
         self.database.open()
-        self.worker = self._build_worker()
-        recover(self.database, self.store, self.storage, self.queue)
+        try:
+            recover(self.database, self.store, self.storage, self.queue)
+        except (SQLAlchemyError, OSError) as error:
+            self.database.close()
+            raise StartupError(
+                f"The jobs in {self.settings.data_dir} cannot be taken over: {describe(error)}"
+            ) from error
+
+    async def _release(self, job_id: UUID) -> None:
+        """Make an abandoned job pending. When the database does not take it, the job is found as
+        cut off at the next start."""
+        logger.warning("Job %s: abandoned in the middle of a frame", job_id)
+        try:
+            async with asyncio.timeout(FRAME_SECONDS):
+                await self.database.run(self.store.release, job_id)
+        except (SQLAlchemyError, TimeoutError):
+            logger.warning("Job %s: not made pending again", job_id, exc_info=True)
 
     def _build_worker(self) -> JobWorker:
         interrupted = threading.Event()
@@ -128,9 +151,13 @@ class Runtime:
 
     def _on_loop_done(self, task: asyncio.Task[None]) -> None:
         self._loop_over.set()
-        if not task.cancelled() and (error := task.exception()):
-            logger.critical("The worker's loop has crashed; leaving", exc_info=error)
-            self._leave(EXIT_FAILURE)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if self._abandoned:
+            logger.warning("An abandoned job came back too late: %s", error)
+            return
+        logger.critical("The worker's loop has crashed; leaving", exc_info=error)
+        self._leave(EXIT_FAILURE)
 
     def _on_fatal_database(self, error: BaseException) -> None:
         logger.critical("The database is unusable; leaving", exc_info=error)

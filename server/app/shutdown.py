@@ -50,6 +50,8 @@ class Shutdown:
 
         for number in SIGNALS:
             signal.signal(number, handle)
+        if any(map(belongs_to_stopping_server, previous.values())):
+            self.on_signal(signal.SIGTERM)
         try:
             yield
         finally:
@@ -69,8 +71,10 @@ class Shutdown:
         if self._task is None:
             self._start(exit_code=None)
         assert self._task is not None
-        await self._task
-        await self._runtime.close()
+        try:
+            await self._task
+        finally:
+            await self._runtime.close()
 
     def _start(self, exit_code: int | None) -> None:
         self._begin()
@@ -92,3 +96,9 @@ class Shutdown:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._runtime.close(), FRAME_SECONDS)
         leave(exit_code)
+
+
+def belongs_to_stopping_server(handler: object) -> bool:
+    """Whether a handler is a method of uvicorn's server, and has had a signal already: one that
+    came while the application was imported."""
+    return bool(getattr(getattr(handler, "__self__", None), "should_exit", False))

@@ -129,8 +129,11 @@ class JobStore:
         self._leave_running(job_id, JobStatus.FAILED, error_message=error_message)
 
     def release(self, job_id: UUID) -> None:
-        """running → pending, for a stop that did not wait for the job's end."""
-        self._leave_running(job_id, JobStatus.PENDING)
+        """running → pending, for a stop that did not wait for the job's end. Nothing changes when
+        the end came first."""
+        with self._changing(job_id) as job:
+            if job is not None and job.status is JobStatus.RUNNING:
+                move(job, JobStatus.PENDING)
 
     def recover(self, has_results: Callable[[UUID], bool]) -> Recovery:
         """Judge every unfinished job of the process before this one.

@@ -14,7 +14,7 @@ from app.core.settings import Settings
 from app.runtime import EXIT_FAILURE, Runtime
 from app.shutdown import SIGNALS, Shutdown
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("app.workers.worker_runner")  # run as a script, it is __main__
 
 
 async def run() -> None:
@@ -23,18 +23,12 @@ async def run() -> None:
     Raises:
         StartupError: one line on what is in the way.
     """
-    loop = asyncio.get_running_loop()
-    early: list[int] = []
-    for number in SIGNALS:
-        loop.add_signal_handler(number, early.append, number)
     runtime = Runtime(Settings.load())
-    await runtime.start()
     stopping = asyncio.Event()
     shutdown = Shutdown(runtime, begin=stopping.set)
     for number in SIGNALS:
-        loop.add_signal_handler(number, shutdown.on_signal, number)
-    for received in early:
-        shutdown.on_signal(received)
+        asyncio.get_running_loop().add_signal_handler(number, shutdown.on_signal, number)
+    await runtime.start()
     await stopping.wait()
     await shutdown.finish()
 
