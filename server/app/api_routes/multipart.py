@@ -14,6 +14,7 @@ from app.core.errors import InvalidUpload, UploadTooLarge
 KIB = 1024
 MAX_PARTS = 16
 MAX_FIELD_BYTES = 8 * KIB
+VIEW_BYTES = 256  # what a view of the body takes, however little it shows
 MAX_OVERHEAD_BYTES = 64 * KIB  # all that is not the file: delimiters, headers, fields
 
 
@@ -63,7 +64,7 @@ class MultipartForm:
 
     @property
     def held_bytes(self) -> int:
-        """How much of the file is waiting in `take_file_data`."""
+        """How much memory is taken by what waits in `take_file_data`."""
         return self._held
 
     def write(self, chunk: bytes) -> None:
@@ -165,7 +166,7 @@ class MultipartForm:
             if len(self._head) == self._head_bytes:
                 self._judge_head()
         self._file_data.append(data)
-        self._held += len(data)
+        self._held += len(data) + VIEW_BYTES
 
     def _judge_head(self) -> None:
         if self._head is not None:

@@ -9,9 +9,9 @@ of jobs.
 import asyncio
 import errno
 import os
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,15 +27,18 @@ from app.api_routes.multipart import MAX_OVERHEAD_BYTES, FilePart, MultipartForm
 from app.core.errors import InvalidUpload, StorageFull, Unavailable, UploadStalled, UploadTooLarge
 from app.services.mp4_signature import SIGNATURE_BYTES, check_mp4_signature
 
-PIECE_BYTES = 128 * 1024
+PIECE_BYTES = 256 * 1024  # of one upload, written in one trip to a thread
+ALL_PIECES_BYTES = 32 * 1024 * 1024  # of all uploads: when they are many, pieces are smaller
+FLUSH_BYTES = 32 * 1024 * 1024  # sent to the disk while more comes in, so the last flush is short
 STOPPING = "The server is stopping; submit again when it is back."
 
 
 class IncomingFile:
     """A file on its way to `folder`, under a name of its own until something takes it over.
 
-    One operation runs at a time, each in one trip to a thread; a file that never needed `append`
-    touches the disk in `keep` only.
+    One operation runs at a time, and a flush beside it. A caller that is cancelled leaves them
+    their file; `close` waits for them. A file that never needed `append` touches the disk in
+    `keep` only, in one trip to a thread.
     """
 
     def __init__(self, folder: Path, executor: Executor) -> None:
@@ -43,64 +46,78 @@ class IncomingFile:
         self.path = folder / f"{self.id}.part"
         self._executor = executor
         self._file: BinaryIO | None = None
+        self._unflushed = 0
         self._operation: asyncio.Future[None] | None = None
+        self._flush: asyncio.Future[None] | None = None
 
-    async def append(self, piece: bytes) -> None:
-        """Begin to write `piece`; waits only for the one before, so that receiving goes on."""
-        await self._settle()
-        self._operation = asyncio.ensure_future(self._write(piece))
+    async def append(self, pieces: Sequence[memoryview]) -> None:
+        await self._run(self._write(pieces))
 
-    async def keep(self, rest: bytes, save: Callable[[Path], None]) -> None:
+    async def keep(self, rest: Sequence[memoryview], save: Callable[[Path], None]) -> None:
         """Write the last bytes, flush everything to disk, and hand the path to `save`, which runs
         in the same thread and gives the file a lasting name."""
-        await self._settle()
-        self._operation = self._in_thread(self._finish, rest, save)
-        await self._settle()
+        await self._run(self._complete(rest, save))
 
     async def close(self) -> None:
         """Remove the file's own name; what `save` made of it stays."""
-        if self._operation is not None:
-            await asyncio.gather(asyncio.shield(self._operation), return_exceptions=True)
-            await self._in_thread(self._remove)
-            self._operation = None
+        if self._operation is None:
+            return
+        running = [future for future in (self._operation, self._flush) if future is not None]
+        await asyncio.gather(*map(asyncio.shield, running), return_exceptions=True)
+        await self._in_thread(self._remove)
+        self._operation = None
 
-    async def _settle(self) -> None:
-        """Wait for the running operation. Cancelling the waiter leaves the thread its file."""
-        if self._operation is not None:
-            with understood_disk_errors():
-                await asyncio.shield(self._operation)
+    async def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._operation = asyncio.ensure_future(work)
+        with understood_disk_errors():
+            await asyncio.shield(self._operation)
 
     def _in_thread(self, function: Callable[..., None], *args: object) -> asyncio.Future[None]:
         return asyncio.get_running_loop().run_in_executor(self._executor, function, *args)
 
-    async def _write(self, piece: bytes) -> None:
+    async def _write(self, pieces: Sequence[memoryview]) -> None:
         if self._file is None:
             await self._in_thread(self._open)
-        await wrap(self._file, executor=self._executor).write(piece)
+        assert self._file is not None
+        await wrap(self._file, executor=self._executor).writelines(pieces)
+        self._unflushed += sum(map(len, pieces))
+        if self._unflushed >= FLUSH_BYTES:
+            await self._flushed()
+            self._flush = self._in_thread(os.fdatasync, self._file.fileno())
+            self._unflushed = 0
+
+    async def _complete(self, rest: Sequence[memoryview], save: Callable[[Path], None]) -> None:
+        await self._flushed()
+        await self._in_thread(self._finish, rest, save)
+
+    async def _flushed(self) -> None:
+        if self._flush is not None:
+            await self._flush
 
     def _open(self) -> None:
         self._file = self.path.open("xb")
 
-    def _finish(self, rest: bytes, save: Callable[[Path], None]) -> None:
+    def _finish(self, rest: Sequence[memoryview], save: Callable[[Path], None]) -> None:
         if self._file is None:
             self._open()
         assert self._file is not None
         with self._file:
-            self._file.write(rest)
+            self._file.writelines(rest)
             self._file.flush()
             os.fsync(self._file.fileno())
         save(self.path)
 
     def _remove(self) -> None:
-        if self._file is not None:
-            self._file.close()
         self.path.unlink(missing_ok=True)
+        if self._file is not None:
+            with suppress(OSError):  # what the disk refused before is of no use to anyone now
+                self._file.close()
 
 
 class ReceivedFile(UploadFile):
     """An uploaded file whose bytes are on disk, or wait in memory for `keep`, not in `file`."""
 
-    def __init__(self, incoming: IncomingFile, rest: bytes, part: FilePart) -> None:
+    def __init__(self, incoming: IncomingFile, rest: Sequence[memoryview], part: FilePart) -> None:
         headers = Headers({"content-type": part.content_type} if part.content_type else {})
         super().__init__(BytesIO(), size=part.size, filename=part.filename, headers=headers)
         self.id = incoming.id
@@ -164,7 +181,7 @@ class UploadReceiver:
             raise
         values: list[tuple[str, str | UploadFile]] = [*form.fields]
         if form.file is not None:
-            rest = b"".join(form.take_file_data())
+            rest = form.take_file_data()
             values.append((form.file.field, ReceivedFile(incoming, rest, form.file)))
         return FormData(values)
 
@@ -184,11 +201,10 @@ class UploadReceiver:
                         if self._stopping:  # a client in full flow leaves a time-out no gap
                             raise Unavailable(STOPPING)
                         form.write(chunk)
-                        if form.held_bytes >= PIECE_BYTES:
-                            deadline.reschedule(None)  # a slow disk is not a silent client
-                            await incoming.append(b"".join(form.take_file_data()))
-                        if not self._stopping:
-                            deadline.reschedule(now() + self._idle_seconds)
+                        if form.held_bytes >= self._piece_bytes():
+                            self._expect(deadline, None)  # a slow disk is not a silent client
+                            await incoming.append(form.take_file_data())
+                        self._expect(deadline, now() + self._idle_seconds)
         except TimeoutError:
             if self._stopping:
                 raise Unavailable(STOPPING) from None
@@ -198,6 +214,15 @@ class UploadReceiver:
         except ClientDisconnect:
             raise InvalidUpload("The upload broke off.") from None
         form.finish()
+
+    def _piece_bytes(self) -> int:
+        return min(PIECE_BYTES, ALL_PIECES_BYTES // len(self._deadlines))
+
+    def _expect(self, deadline: asyncio.Timeout, when: float | None) -> None:
+        """Set the time for the next sign of the client, unless the server is stopping, which has
+        set it to now."""
+        if not self._stopping:
+            deadline.reschedule(when)
 
     @contextmanager
     def _in_flight(self, deadline: asyncio.Timeout) -> Iterator[None]:
