@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.api_routes.refusal import Body, Refusal
 from app.core.errors import RequestError
 
 logger = logging.getLogger(__name__)
@@ -29,10 +30,10 @@ async def answer(request: Request, error: Exception) -> JSONResponse:
     else:
         logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
         status, detail = explain_failure(error)
-    unread = getattr(request.state, "close_connection", False)
-    return JSONResponse(
-        {"detail": detail}, status, headers={"Connection": "close"} if unread else None
-    )
+    body: Body | None = getattr(request.state, "body", None)
+    if body is None or body.ended:
+        return JSONResponse({"detail": detail}, status)
+    return Refusal({"detail": detail}, status, body)
 
 
 def explain_fields(error: RequestValidationError) -> str:

@@ -24,6 +24,7 @@ from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.requests import ClientDisconnect
 
 from app.api_routes.multipart import MAX_OVERHEAD_BYTES, FilePart, MultipartForm
+from app.api_routes.refusal import Body
 from app.core.errors import InvalidUpload, StorageFull, Unavailable, UploadStalled, UploadTooLarge
 from app.services.mp4_signature import SIGNATURE_BYTES, check_mp4_signature
 
@@ -237,8 +238,7 @@ def upload_route(receiver_of: Callable[[Request], UploadReceiver]) -> type[APIRo
     """A route class whose forms are received by `receiver_of(request)`.
 
     The form is read before FastAPI's handler is called, because in there every error that is not
-    an HTTPException becomes a 400. What refuses a body half read also closes the connection, or
-    the server would go on reading the rest.
+    an HTTPException becomes a 400. `request.state.body` knows whether all of the body was read.
     """
 
     class UploadRoute(APIRoute):
@@ -246,9 +246,9 @@ def upload_route(receiver_of: Callable[[Request], UploadReceiver]) -> type[APIRo
             handle = super().get_route_handler()
 
             async def receive_then_handle(request: Request) -> Response:
-                request.state.close_connection = True
+                request.state.body = Body(request.receive)
+                request = Request(request.scope, request.state.body)
                 form = await receiver_of(request).receive(request)
-                request.state.close_connection = False
                 return await handle(RequestWithForm(request, form))
 
             return receive_then_handle
