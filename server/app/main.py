@@ -1,5 +1,6 @@
 """The application: `uvicorn app.main:app`, or `create_app` for one of your own."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ from app.api_routes.deps import Services
 from app.api_routes.error_handlers import add_error_handlers
 from app.api_routes.routes import job_results, job_status, job_submit
 from app.api_routes.upload import UploadReceiver
-from app.core.descriptors import raise_descriptor_limit
+from app.core.descriptors import log_shortage_in_one_line, raise_descriptor_limit
 from app.core.errors import StartupError
 from app.core.grouping import Grouped
 from app.core.logs import configure_logging
@@ -41,6 +42,7 @@ def lifespan_of(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         configure_logging()
         raise_descriptor_limit()
+        log_shortage_in_one_line(asyncio.get_running_loop())
         runtime = Runtime(settings or Settings.load())
         with ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="files") as files:
             app.state.runtime = runtime

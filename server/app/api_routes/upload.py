@@ -199,8 +199,6 @@ class UploadReceiver:
             async with asyncio.timeout(self._idle_seconds) as deadline:
                 with self._in_flight(deadline):
                     async for chunk in request.stream():
-                        if self._stopping:  # a client in full flow leaves a time-out no gap
-                            raise Unavailable(STOPPING)
                         form.write(chunk)
                         if form.held_bytes >= self._piece_bytes():
                             self._expect(deadline, None)  # a slow disk is not a silent client
