@@ -1,0 +1,38 @@
+"""A server for the tests of one module."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.uploads.stored import files, jobs, videos
+from tests.support.client import wait_until
+from tests.support.pipelines import READY
+from tests.support.server import ServerProcess
+
+LIMIT = 3 * 1024 * 1024
+IDLE_SECONDS = 1
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Takes files of up to LIMIT bytes, and waits IDLE_SECONDS for more of one. When the tests
+    are over, each job must have its file, and there must be no other."""
+    with ServerProcess(
+        tmp_path_factory.mktemp("uploads") / "data",
+        plugins=[READY],
+        env={
+            "FORGESYTE_MAX_UPLOAD_BYTES": str(LIMIT),
+            "FORGESYTE_UPLOAD_IDLE_SECONDS": str(IDLE_SECONDS),
+        },
+    ) as server:
+        yield server
+        server.stop()
+        assert files(server.data_dir) == videos(jobs(server.data_dir))
+
+
+@pytest.fixture
+def nothing_is_left(server: ServerProcess) -> Iterator[None]:
+    """The test adds no file."""
+    before = files(server.data_dir)
+    yield
+    wait_until(lambda: files(server.data_dir) == before, 10, "The end of what was uploaded")

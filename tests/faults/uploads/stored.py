@@ -1,0 +1,24 @@
+"""What a server has on disk."""
+
+from pathlib import Path
+
+import duckdb
+
+DATABASE = "foregsyte.duckdb"
+
+
+def files(data_dir: Path) -> set[str]:
+    """Every file but the database, by its path in the data folder."""
+    found = {str(path.relative_to(data_dir)) for path in data_dir.rglob("*") if path.is_file()}
+    return {path for path in found if not path.startswith(DATABASE)}
+
+
+def videos(job_ids: set[str]) -> set[str]:
+    """The files that there are to be for jobs without results."""
+    return {f"video_jobs/{job_id}.mp4" for job_id in job_ids}
+
+
+def jobs(data_dir: Path) -> set[str]:
+    """The ids of all rows; DuckDB tells them only when the server has ended."""
+    with duckdb.connect(str(data_dir / DATABASE), read_only=True) as database:
+        return {job for (job,) in database.execute("SELECT job_id::VARCHAR FROM jobs").fetchall()}
