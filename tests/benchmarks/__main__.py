@@ -13,9 +13,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import uploads
+from tests.benchmarks import jobs, uploads
 
-SECTIONS = {"uploads": uploads.measure}
+SECTIONS = {"uploads": uploads.measure, "jobs": jobs.measure}
 ROOT = Path(__file__).parents[2]
 
 

@@ -8,13 +8,17 @@ import os
 import sys
 from pathlib import Path
 from typing import Annotated
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import aiofiles
 import uvicorn
 from fastapi import FastAPI, Form, Request, UploadFile
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.api_routes.schemas import JobStatusView, JobSubmitted
+from app.core.clock import utc_now
+from app.models.job import JobStatus
 
 STALL_PATH = "/longest-stall"
 _BEAT_SECONDS = 0.005
@@ -84,7 +88,35 @@ def discarding() -> ASGIApp:
     return app
 
 
-APPS = {app.__name__: app for app in (ours, textbook, discarding)}
+def dictionary() -> ASGIApp:
+    """Jobs in a dict, and nothing flushed to disk: the least that submits and polls can cost
+    behind FastAPI."""
+    app = FastAPI()
+    folder = Path(os.environ["FORGESYTE_DATA_DIR"], "video_jobs")
+    folder.mkdir(parents=True)
+    jobs: dict[UUID, JobStatusView] = {}
+
+    @app.post("/video/submit")
+    async def submit(file: UploadFile, pipeline_id: Annotated[str, Form()]) -> JobSubmitted:
+        job_id, now = uuid4(), utc_now()
+        (folder / f"{job_id}.mp4").write_bytes(await file.read())
+        jobs[job_id] = JobStatusView(
+            job_id=job_id,
+            status=JobStatus.PENDING,
+            progress=0,
+            created_at=now,
+            updated_at=now,
+        )
+        return JobSubmitted(job_id=job_id)
+
+    @app.get("/video/status/{job_id}")
+    async def get_status(job_id: UUID) -> JobStatusView:
+        return jobs[job_id]
+
+    return app
+
+
+APPS = {app.__name__: app for app in (ours, textbook, discarding, dictionary)}
 
 
 if __name__ == "__main__":
