@@ -32,7 +32,7 @@ from app.services import mp4_boxes
 Image: TypeAlias = NDArray[np.uint8]
 """Height x width x 3, C-contiguous, in the order blue, green, red."""
 
-DECODER_NICENESS = 10
+DECODER_NICENESS = 5
 
 
 def read_frames(
