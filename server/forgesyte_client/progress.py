@@ -1,0 +1,67 @@
+"""Telling how far uploads and jobs are."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeAlias
+
+from tqdm import tqdm
+
+from forgesyte_client.models import JobStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far one file is: `sent` of `size` bytes; then its job's status, as often as asked for.
+
+    `subject` is the file's path, or the job's id where that is all there is.
+    """
+
+    subject: str
+    sent: int = 0
+    size: int = 0
+    status: JobStatus | None = None
+
+
+Observer: TypeAlias = Callable[[Step], None]
+"""Called on the event loop, so it has to be quick."""
+
+
+@contextmanager
+def observed(progress: bool | Observer) -> Iterator[Observer]:
+    """What is to be told of each step: the given observer, a bar, or nobody."""
+    if callable(progress):
+        yield progress
+        return
+    with _bar(progress, unit="B", unit_scale=True, unit_divisor=1024) as bar:
+
+        def show(step: Step) -> None:
+            name = step.subject.rpartition("/")[2]
+            if step.status is None:
+                bar.total = step.size
+                bar.set_description_str(f"{name}: ", refresh=False)
+                bar.update(step.sent - bar.n)
+            else:
+                bar.bar_format = "{desc} [{elapsed}]"
+                bar.set_description_str(f"{name}: {step.status}")
+
+        yield show
+
+
+@contextmanager
+def counted(progress: bool | Observer, total: int | None) -> Iterator[Callable[[], object]]:
+    """A bar that counts files; what it yields is called once for each file that is done."""
+    with _bar(progress is True, total=total, unit=" files") as bar:
+        yield bar.update
+
+
+def _bar(shown: bool, **options: Any) -> "tqdm[NoReturn]":
+    """A bar in the notebook's cell, or on standard error if that is a terminal; else none."""
+    in_notebook = type(sys.stdout).__module__.startswith("ipykernel")
+    where_possible = False if in_notebook else None  # None: only in a terminal
+    return tqdm(
+        disable=where_possible if shown else True,
+        file=sys.stdout if in_notebook else sys.stderr,
+        **options,
+    )

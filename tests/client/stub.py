@@ -1,0 +1,98 @@
+"""A server that says what a test wants, and breaks when the test wants."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+Behaviour = Callable[["Conversation"], Awaitable[None]]
+
+
+class Conversation:
+    """One connection, its request read up to the body."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self.writer = writer
+
+    async def read_head(self) -> None:
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+        self.request_line = head.partition("\r\n")[0]
+        length = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
+        self.body_bytes = int(length[1]) if length else 0
+
+    async def read_body(self) -> bytes:
+        return await self._reader.readexactly(self.body_bytes)
+
+    async def read_some(self, count: int) -> bytes:
+        return await self._reader.readexactly(count)
+
+    async def read_to_the_end(self) -> bytes:
+        return await self._reader.read()
+
+    async def answer(self, status_code: int, body: object) -> None:
+        content = json.dumps(body).encode()
+        self.writer.write(
+            f"HTTP/1.1 {status_code} Whatever\r\nContent-Length: {len(content)}\r\n"
+            "Connection: close\r\n\r\n".encode()
+            + content
+        )
+        await self.writer.drain()
+
+
+@dataclass
+class Stub:
+    """Its connections are handled by `behaviours`, one after the other."""
+
+    behaviours: list[Behaviour]
+    requests: list[str] = field(default_factory=list)
+    url: str = ""
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        conversation = Conversation(reader, writer)
+        try:
+            await conversation.read_head()
+            self.requests.append(conversation.request_line)
+            await self.behaviours.pop(0)(conversation)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the client has gone
+        finally:
+            writer.transport.abort()
+
+
+@asynccontextmanager
+async def serving(*behaviours: Behaviour) -> AsyncIterator[Stub]:
+    stub = Stub([*behaviours])
+    async with await asyncio.start_server(stub.handle, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        stub.url = f"http://{host}:{port}"
+        yield stub
+
+
+def answering(status_code: int, body: object) -> Behaviour:
+    """Read the whole request, and answer."""
+
+    async def behave(conversation: Conversation) -> None:
+        await conversation.read_body()
+        await conversation.answer(status_code, body)
+        conversation.writer.close()
+        await conversation.writer.wait_closed()
+
+    return behave
+
+
+async def silent_after_everything(conversation: Conversation) -> None:
+    """Read the whole request, and hang up."""
+    await conversation.read_body()
+
+
+async def gone_in_the_middle(conversation: Conversation) -> None:
+    """Hang up half-way through the body."""
+    await conversation.read_some(conversation.body_bytes // 2)
+
+
+async def asleep(conversation: Conversation) -> None:
+    """Never answer."""
+    await asyncio.Event().wait()
