@@ -255,7 +255,7 @@ class AsyncClient:
         pauses = growing_pauses()
         while True:
             job = await self.status(job_id)
-            observe(Step(subject, status=job.status))
+            observe(Step(subject, job_id=job.job_id, status=job.status))
             if job.status.is_over:
                 return job
             await asyncio.sleep(next(pauses))

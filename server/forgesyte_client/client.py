@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from contextlib import ExitStack
-from functools import partial
+from threading import Event
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeVar
 
@@ -89,12 +89,21 @@ class Client:
         )
 
     def _call(self, method: Callable[..., Awaitable[T]], *args: Any, **options: Any) -> T:
-        """What `method` returns; whatever interrupts the waiting here cancels it there."""
-        future = self._portal.start_task_soon(partial(method, *args, **options))
+        """What `method` returns; what interrupts the waiting here cancels it there, to its end."""
+        over = Event()
+
+        async def run() -> T:
+            try:
+                return await method(*args, **options)
+            finally:
+                over.set()
+
+        future = self._portal.start_task_soon(run)
         try:
             return future.result()
         except BaseException:
-            future.cancel()
+            if future.cancel():
+                over.wait()
             raise
 
     def _iterate(self, files: AsyncGenerator[Done, None]) -> Iterator[Done]:

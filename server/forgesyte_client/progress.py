@@ -15,12 +15,14 @@ from forgesyte_client.models import JobStatus
 class Step:
     """How far one file is: `sent` of `size` bytes; then its job's status, as often as asked for.
 
-    `subject` is the file's path, or the job's id where that is all there is.
+    `subject` is the file's path, or the job's id where that is all there is. `job_id` and `status`
+    come together.
     """
 
     subject: str
     sent: int = 0
     size: int = 0
+    job_id: str | None = None
     status: JobStatus | None = None
 
 

@@ -1,0 +1,278 @@
+"""The command line as people and scripts use it: in a terminal, through pipes, by exit code."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from app.cli import main
+from tests.cli.running import COMMAND, ForgeSyte
+from tests.fixtures.make_tiny_mp4 import CODE, FRAME_COUNT, TEXT, TINY_MP4
+from tests.support.client import results, status, submit, wait_for, wait_until
+from tests.support.server import ServerProcess
+from tools.local_server import AppProcess, free_port
+
+ESCAPE = "\x1b"
+InProcess = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def not_a_video(tmp_path: Path) -> Path:
+    path = tmp_path / "notes.mp4"
+    path.write_text("These are notes.\n" * 10)
+    return path
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    path = tmp_path / "broken.mp4"
+    path.write_bytes(TINY_MP4.read_bytes()[:-2000])
+    return path
+
+
+def test_submit_prints_the_id_alone(forgesyte: ForgeSyte, server: ServerProcess) -> None:
+    ended = forgesyte("submit", TINY_MP4, "--pipeline", "nothing")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    job_id = ended.stdout.removesuffix("\n")
+    assert wait_for(server.base_url, job_id, 60)["status"] == "completed"
+
+
+def test_submit_prints_the_id_of_each_of_several(forgesyte: ForgeSyte, tmp_path: Path) -> None:
+    copy = tmp_path / "a copy.mp4"
+    copy.write_bytes(TINY_MP4.read_bytes())
+    ended = forgesyte("submit", TINY_MP4, copy, "-p", "nothing")
+    lines = [line.split("  ", 1) for line in ended.stdout.splitlines()]
+    assert sorted(name for _, name in lines) == sorted([str(TINY_MP4), str(copy)])
+    assert all(UUID(job_id) for job_id, _ in lines)
+
+
+def test_submit_and_wait_shows_what_was_found(forgesyte: ForgeSyte) -> None:
+    ended = forgesyte("submit", TINY_MP4, "-p", "ocr", "--wait")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"completed  {TINY_MP4}" in ended.stdout
+    assert re.search(rf"│ 0-{FRAME_COUNT - 1} +│ {TEXT} +│", ended.stdout)
+    assert ESCAPE not in ended.stdout
+
+
+def test_submit_as_json(forgesyte: ForgeSyte, server: ServerProcess) -> None:
+    ended = forgesyte("submit", TINY_MP4, "-p", "barcodes", "--wait", "--json")
+    line = json.loads(ended.stdout)
+    assert line == {"file": str(TINY_MP4)} | results(server.base_url, line["job_id"])
+    assert line["results"][0]["result"]["barcodes"][0]["text"] == CODE
+
+    line = json.loads(forgesyte("submit", TINY_MP4, "-p", "barcodes", "--json").stdout)
+    assert line.keys() == {"file", "job_id"}
+
+
+def test_one_bad_file_does_not_stop_the_others(
+    forgesyte: ForgeSyte, not_a_video: Path, broken: Path
+) -> None:
+    files = [TINY_MP4, not_a_video, broken]
+    ended = forgesyte("submit", *files, "-p", "nothing", "--wait")
+    assert ended.returncode == 4
+    assert f"completed  {TINY_MP4}" in ended.stdout
+    complaints = sorted(ended.stderr.splitlines())
+    assert re.fullmatch(rf"{broken}: Job .* has failed: .*truncated.*", complaints[0])
+    assert re.fullmatch(rf"{not_a_video}: .*MP4.*", complaints[1])
+
+    ended = forgesyte("submit", *files, "-p", "nothing", "--wait", "--json")
+    lines = {line["file"]: line for line in map(json.loads, ended.stdout.splitlines())}
+    assert "error" not in lines[str(TINY_MP4)]
+    assert "MP4" in lines[str(not_a_video)]["error"]
+    assert "truncated" in lines[str(broken)]["error"]
+    assert ended.stderr == ""
+
+
+def test_status(forgesyte: ForgeSyte, server: ServerProcess) -> None:
+    job_id = submit(server.base_url, TINY_MP4, "nothing")
+    answer = wait_for(server.base_url, job_id, 60)
+    assert json.loads(forgesyte("status", job_id, "--json").stdout) == answer
+    lines = dict(line.split(maxsplit=1) for line in forgesyte("status", job_id).stdout.splitlines())
+    assert lines == {name: str(value) for name, value in answer.items()}
+
+
+def test_results_through_a_pipe_are_the_server_s_own(
+    forgesyte: ForgeSyte, server: ServerProcess
+) -> None:
+    job_id = submit(server.base_url, TINY_MP4, "barcodes")
+    ended = forgesyte("results", job_id, "--wait")
+    assert json.loads(ended.stdout) == results(server.base_url, job_id)
+    assert ended.stderr == ""
+
+
+def test_results_into_a_file(forgesyte: ForgeSyte, server: ServerProcess, tmp_path: Path) -> None:
+    job_id = submit(server.base_url, TINY_MP4, "nothing")
+    wait_for(server.base_url, job_id, 60)
+    ended = forgesyte("results", job_id, "-o", "results.json")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert json.loads((tmp_path / "results.json").read_text()) == results(server.base_url, job_id)
+
+    assert forgesyte("results", uuid4().hex, "-o", "other.json").returncode == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_results_into_a_reader_that_leaves(forgesyte: ForgeSyte, server: ServerProcess) -> None:
+    job_id = submit(server.base_url, TINY_MP4, "nothing")
+    wait_for(server.base_url, job_id, 60)
+    with subprocess.Popen(
+        [COMMAND, "results", job_id],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=forgesyte.env,
+        text=True,
+    ) as command:
+        assert command.stdout is not None
+        assert command.stderr is not None
+        command.stdout.close()
+        assert "Traceback" not in command.stderr.read()
+    assert command.returncode == 1
+
+
+@pytest.fixture
+def in_process(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> InProcess:
+    """The command without a process of its own: its exit code, and what it says."""
+    monkeypatch.setenv("FORGESYTE_URL", server.base_url)
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["forgesyte", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert isinstance(end.value.code, int)
+        return end.value.code, *capsys.readouterr()
+
+    return run
+
+
+def test_exit_codes(in_process: InProcess, not_a_video: Path, broken: Path) -> None:
+    calls: dict[tuple[str | Path, ...], int] = {
+        ("submit", broken, "-p", "nothing", "--wait"): 1,
+        ("submit", "missing.mp4", "-p", "nothing"): 2,
+        ("submit", TINY_MP4): 2,
+        ("status", str(uuid4()), "--url", f"http://127.0.0.1:{free_port()}"): 3,
+        ("submit", not_a_video, "-p", "nothing"): 4,
+        ("submit", TINY_MP4, "-p", "missing"): 4,
+        ("status", "1"): 4,
+        ("status", str(uuid4())): 5,
+        ("results", str(uuid4())): 5,
+        ("submit", TINY_MP4, "-p", "sleep", "--wait", "--timeout", "0.1"): 6,
+    }
+    for arguments, expected in calls.items():
+        code, _, complaint = in_process(*arguments)
+        assert (arguments, code) == (arguments, expected)
+        assert complaint != ""
+
+
+def test_a_terminal_shows_progress_and_then_a_table(forgesyte: ForgeSyte) -> None:
+    with forgesyte.in_terminal("submit", TINY_MP4, "-p", "sleep", "--wait") as terminal:
+        terminal.read_until("running")
+        assert terminal.wait() == 0
+    assert "tiny.mp4" in terminal.shown
+    assert "completed" in terminal.shown
+    assert re.search(r"│ 0-9 +│ \{\"slept\": 0\.1\} +│", terminal.shown)
+
+
+def test_the_bars_go_to_the_terminal_and_the_ids_into_the_pipe(forgesyte: ForgeSyte) -> None:
+    reading, writing = os.pipe()
+    with open(reading) as pipe:
+        arguments = ("submit", TINY_MP4, "-p", "sleep", "--wait", "--json")
+        with forgesyte.in_terminal(*arguments, stdout=writing) as terminal:
+            os.close(writing)
+            assert terminal.wait() == 0
+        line = json.loads(pipe.read())
+    assert len(line["results"]) == FRAME_COUNT
+    assert "running" in terminal.shown
+    assert line["job_id"] not in terminal.shown
+
+
+def test_ctrl_c_tells_which_jobs_go_on(forgesyte: ForgeSyte, server: ServerProcess) -> None:
+    with forgesyte.in_terminal("submit", TINY_MP4, "-p", "sleep", "--wait") as terminal:
+        terminal.read_until("running")
+        terminal.press_ctrl_c()
+        assert terminal.wait() == 130
+    found = re.search(r"job (\S+) goes on", terminal.shown)
+    assert found, terminal.shown
+    assert wait_for(server.base_url, found[1], 60)["status"] == "completed"
+    assert "Traceback" not in terminal.shown
+
+
+def test_results_in_a_terminal_are_a_table(forgesyte: ForgeSyte, server: ServerProcess) -> None:
+    job_id = submit(server.base_url, TINY_MP4, "ocr")
+    with forgesyte.in_terminal("results", job_id, "--wait") as terminal:
+        assert terminal.wait() == 0
+    assert TEXT in terminal.shown
+    assert '"results"' not in terminal.shown
+
+
+def test_pipelines_are_those_installed_here(forgesyte: ForgeSyte) -> None:
+    assert forgesyte("pipelines").stdout.split() == ["barcodes", "ocr"]
+    assert json.loads(forgesyte("pipelines", "--json").stdout) == ["barcodes", "ocr"]
+
+
+def test_help_is_for_everybody(in_process: InProcess) -> None:
+    code, overview, _ = in_process("--help")
+    assert code == 0
+    for command in ("submit", "status", "results", "pipelines", "serve", "worker"):
+        assert command in overview
+        code, text, complaint = in_process(command, "--help")
+        assert (code, complaint) == (0, "")
+        assert f"forgesyte {command}" in text
+    assert in_process()[0] == 2
+
+
+def test_calling_a_server_imports_nothing_of_it() -> None:
+    program = "import sys, app.cli; print(*sys.modules)"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    loaded = set(ended.stdout.split())
+    assert {name for name in loaded if name.startswith("app.")} == {"app.cli", "app.bars"}
+    assert not loaded & {"fastapi", "sqlalchemy", "duckdb", "av", "numpy", "pandas"}
+
+
+class Command(AppProcess):
+    """`forgesyte` as a process that stays."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        super().__init__([COMMAND, *arguments], folder / "unused")
+
+
+def test_serve_then_worker(tmp_path: Path) -> None:
+    data_dir, port = tmp_path / "data", free_port()
+    url = f"http://127.0.0.1:{port}"
+    options = ["--port", str(port), "--data-dir", str(data_dir)]
+    with Command(tmp_path, "serve", *options) as server:
+        wait_until(lambda: listens(port), 60, "Listening")
+        job_id = submit(url, TINY_MP4, "ocr")
+        assert status(url, job_id)["status"] in ("pending", "running")
+        server.signal(signal.SIGKILL)
+        server.wait(30)
+
+    results_file = data_dir / "video_jobs" / f"{job_id}_results.json"
+    with Command(tmp_path, "worker", "--data-dir", str(data_dir)) as worker:
+        wait_until(results_file.exists, 60, "The results")
+        with Command(tmp_path, "serve", *options) as second:
+            assert second.wait(60) == 3
+            assert "foregsyte.duckdb" in second.log()
+        assert worker.stop() == 0
+
+
+def test_serve_says_in_a_line_what_is_wrong_with_its_options(forgesyte: ForgeSyte) -> None:
+    ended = forgesyte("serve", "--port", "70000")
+    assert ended.returncode == 3
+    assert ended.stderr.count("\n") == 1
+    assert "FORGESYTE_PORT" in ended.stderr
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
