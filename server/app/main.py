@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api_routes import docs
 from app.api_routes.deps import Services
 from app.api_routes.error_handlers import add_error_handlers
 from app.api_routes.routes import job_results, job_status, job_submit
@@ -27,11 +28,20 @@ FILE_THREADS = 8
 def create_app(settings: Settings | None = None) -> FastAPI:
     """An application of its own; without `settings` they are read from the environment when it
     starts."""
-    app = FastAPI(title="ForgeSyte video jobs", lifespan=lifespan_of(settings))
+    app = FastAPI(
+        title=docs.TITLE,
+        version=docs.VERSION,
+        description=docs.DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+        lifespan=lifespan_of(settings),
+    )
+    app.add_middleware(docs.DocsPage)
     app.add_middleware(OneLineStartupFailure)
     add_error_handlers(app)
     for routes in (job_submit, job_status, job_results):
-        app.include_router(routes.router)
+        app.include_router(routes.router, tags=["video jobs"])
     return app
 
 

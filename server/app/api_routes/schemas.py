@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, assert_never
 from uuid import UUID
 
-from pydantic import BaseModel, Field, PlainSerializer
+from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
 from app.models.job import JobStatus
 from app.services.job_store import JobRecord
@@ -15,17 +15,30 @@ def format_utc(moment: datetime) -> str:
     return f"{moment.isoformat(timespec='microseconds')}Z"
 
 
-UtcTime = Annotated[datetime, PlainSerializer(format_utc, return_type=str)]
+EXAMPLE_ID = "66e1ee30-a53d-4190-b068-ec8821ddcf68"
+
+JobId = Annotated[UUID, Field(examples=[EXAMPLE_ID])]
+UtcTime = Annotated[
+    datetime,
+    PlainSerializer(format_utc, return_type=str),
+    WithJsonSchema(
+        {"type": "string", "format": "date-time", "examples": ["2026-11-22T10:29:48.009359Z"]}
+    ),
+]
+Progress = Annotated[
+    int | float,
+    WithJsonSchema({"type": "number", "enum": [0, 0.5, 1.0], "examples": [0.5]}),
+]
 
 
 class JobSubmitted(BaseModel):
-    job_id: UUID
+    job_id: JobId
 
 
 class JobStatusView(BaseModel):
-    job_id: UUID
-    status: JobStatus
-    progress: int | float = Field(description="0, 0.5 or 1.0")
+    job_id: JobId
+    status: Annotated[JobStatus, Field(examples=[JobStatus.RUNNING])]
+    progress: Progress
     created_at: UtcTime
     updated_at: UtcTime
 
@@ -41,14 +54,29 @@ class JobStatusView(BaseModel):
 
 
 class FrameResult(BaseModel):
+    """What the pipeline answered for one frame, counted from 0."""
+
     frame_index: int
-    result: dict[str, Any]
+    result: dict[str, Any] = Field(
+        examples=[
+            {
+                "text": "FORGESYTE 2048",
+                "blocks": [
+                    {
+                        "text": "FORGESYTE 2048",
+                        "confidence": 0.94,
+                        "bbox": {"x": 17, "y": 25, "width": 287, "height": 24},
+                    }
+                ],
+            }
+        ]
+    )
 
 
 class JobResults(BaseModel):
-    """Documents the stored file, which is handed out as it is."""
+    """One element for each frame, in order."""
 
-    job_id: UUID
+    job_id: JobId
     results: list[FrameResult]
 
 

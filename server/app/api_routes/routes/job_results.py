@@ -5,8 +5,9 @@ import asyncio
 from fastapi import APIRouter
 from starlette.responses import FileResponse
 
+from app.api_routes import problems
 from app.api_routes.deps import JobDep, ServicesDep
-from app.api_routes.schemas import JobResults, Problem
+from app.api_routes.schemas import JobResults
 from app.core.errors import NotFound
 from app.models.job import JobStatus
 
@@ -14,7 +15,10 @@ router = APIRouter()
 
 
 @router.get(
-    "/video/results/{job_id}", response_model=JobResults, responses={404: {"model": Problem}}
+    "/video/results/{job_id}",
+    summary="Fetch the results",
+    response_model=JobResults,
+    responses=problems.OF_RESULTS,
 )
 @router.head("/video/results/{job_id}", include_in_schema=False)
 async def get_job_results(job: JobDep, services: ServicesDep) -> FileResponse:

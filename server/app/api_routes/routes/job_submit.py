@@ -5,8 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, UploadFile
 
+from app.api_routes import problems
 from app.api_routes.deps import Services, ServicesDep, upload_receiver
-from app.api_routes.schemas import JobSubmitted, Problem
+from app.api_routes.schemas import JobSubmitted
 from app.api_routes.upload import ReceivedFile, upload_route
 from app.services.job_store import NewJob
 from app.services.storage.keys import video_key
@@ -14,11 +15,11 @@ from app.services.storage.keys import video_key
 router = APIRouter(route_class=upload_route(upload_receiver))
 
 
-@router.post(
-    "/video/submit", responses={code: {"model": Problem} for code in (400, 408, 413, 503, 507)}
-)
+@router.post("/video/submit", summary="Submit a video", responses=problems.OF_SUBMIT)
 async def submit_job(
-    file: UploadFile, pipeline_id: Annotated[str, Form()], services: ServicesDep
+    file: UploadFile,
+    pipeline_id: Annotated[str, Form(examples=["ocr"])],
+    services: ServicesDep,
 ) -> JobSubmitted:
     """Upload an MP4 and name the pipeline to run over it; the answer is the job's id."""
     services.pipelines.require(pipeline_id)

@@ -1,0 +1,80 @@
+"""What each route can answer besides 200, for the description of the interface."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from app.api_routes.schemas import EXAMPLE_ID, Problem
+
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+
+MEANINGS = {
+    400: "The file is not an MP4, or the form is malformed.",
+    404: "There is no such job.",
+    408: "The upload sent nothing for too long.",
+    413: "The file is larger than allowed.",
+    422: "A field is missing or malformed, or the pipeline is not installed.",
+    500: "The server has failed.",
+    503: "The server is stopping, or cannot take it now: try again later.",
+    507: "The server's disk is full.",
+}
+AT_ANY_TIME = {
+    500: ["The server has failed; its log says why."],
+    503: ["The database cannot take this now; try again later."],
+}
+NO_JOB = f"There is no job {EXAMPLE_ID}."
+NO_JOB_ID = "job_id: Input should be a valid UUID, invalid length: found 1"
+
+
+def problems(
+    sentences: Mapping[int, Sequence[str]], meanings: Mapping[int, str] = MEANINGS
+) -> Responses:
+    """The `responses` of a route: what each status means, and what `detail` may say."""
+    return {
+        status: {
+            "model": Problem,
+            "description": meanings[status],
+            "content": {
+                "application/json": {
+                    "examples": {text: {"value": {"detail": text}} for text in details}
+                }
+            },
+        }
+        for status, details in sorted({**AT_ANY_TIME, **sentences}.items())
+    }
+
+
+OF_SUBMIT = problems(
+    {
+        400: [
+            "The file is not an MP4 video: it does not begin with an ftyp box.",
+            "The request must be a multipart/form-data form.",
+        ],
+        408: ["The upload sent nothing for 60 seconds."],
+        413: ["The file is larger than the 4294967296 bytes allowed."],
+        422: [
+            "There is no pipeline 'faces'; installed: barcodes, ocr.",
+            "pipeline_id: Field required",
+        ],
+        503: [
+            "The server is stopping; submit again when it is back.",
+            *AT_ANY_TIME[503],
+        ],
+        507: ["The server's disk is full; try again later."],
+    }
+)
+OF_STATUS = problems({404: [NO_JOB], 422: [NO_JOB_ID]}, MEANINGS | {422: "That is no job id."})
+OF_RESULTS = problems(
+    {
+        404: [
+            f"Job {EXAMPLE_ID} is running; it has no results yet.",
+            f"Job {EXAMPLE_ID} has failed: decoded 90 of 132 frames: the file is truncated",
+            NO_JOB,
+        ],
+        422: [NO_JOB_ID],
+    },
+    MEANINGS
+    | {
+        404: "There is no such job, it is not completed yet, or it has failed.",
+        422: "That is no job id.",
+    },
+)
