@@ -26,8 +26,12 @@ FILE_THREADS = 8
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """An application of its own; without `settings` they are read from the environment when it
-    starts."""
+    """The whole server as an ASGI application, with a worker and a database of its own.
+
+    Both start and stop with the application's lifespan; one that cannot start raises StartupError
+    there. Without `settings` they are read from the environment when it starts. Two applications
+    need two data folders.
+    """
     app = FastAPI(
         title=docs.TITLE,
         version=docs.VERSION,
