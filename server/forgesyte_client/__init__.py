@@ -3,7 +3,8 @@
     async with AsyncClient("http://127.0.0.1:8000") as client:
         results = await client.run("video.mp4", pipeline_id="ocr")
 
-`Client` does the same without `await`.
+`Client` does the same without `await`. It needs httpx2 and tqdm; tables and plots of the results
+need pandas, matplotlib and PyAV too, which are imported when first used.
 """
 
 from forgesyte_client.async_client import DEFAULT_URL, AsyncClient

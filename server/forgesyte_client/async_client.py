@@ -201,7 +201,7 @@ class AsyncClient:
 
         waiting = map(Path, paths)
         running: set[asyncio.Task[Done]] = set()
-        with counted(self._progress, len(paths) if isinstance(paths, Sized) else None) as count:
+        with counted(self._progress, len(paths) if isinstance(paths, Sized) else None) as one_more:
             try:
                 while True:
                     for path in islice(waiting, concurrency - len(running)):
@@ -210,8 +210,8 @@ class AsyncClient:
                         return
                     finished, running = await asyncio.wait(running, return_when=FIRST_COMPLETED)
                     for task in finished:
-                        count()
-                        yield task.result()
+                        with one_more():
+                            yield task.result()
             finally:
                 for task in running:
                     task.cancel()

@@ -5,9 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from forgesyte_client.errors import ForgeSyteClientError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 class JobStatus(StrEnum):
@@ -74,6 +79,41 @@ class Results:
         """The document as the server gave it."""
         frames = [{"frame_index": f.frame_index, "result": f.result} for f in self.frames]
         return {"job_id": self.job_id, "results": frames}
+
+    def to_dataframe(self, per: Literal["frame", "detection"] = "frame") -> "pd.DataFrame":
+        """A table indexed by frame_index: a row for each frame, or for each detection.
+
+        Objects within objects become columns of their own: `bbox.x`. A frame without a detection
+        has no row in the table of detections. Needs pandas.
+        """
+        from forgesyte_client import tables
+
+        return tables.frames(self) if per == "frame" else tables.detections(self)
+
+    def plot(self, *, most: int = 20, ax: "Axes | None" = None) -> "Axes":
+        """A timeline: in which frames each of the `most` frequent findings was seen.
+
+        Needs matplotlib.
+        """
+        from forgesyte_client import plots
+
+        return plots.timeline(self, most=most, ax=ax)
+
+    def plot_frames(
+        self,
+        video: str | Path,
+        frame_indices: "list[int] | None" = None,
+        *,
+        columns: int = 3,
+    ) -> "Figure":
+        """Frames of the submitted video with what was found in them outlined.
+
+        Without `frame_indices`, the first frame of each of the first six findings. Needs
+        matplotlib and PyAV.
+        """
+        from forgesyte_client import plots
+
+        return plots.frames(self, Path(video), frame_indices, columns=columns)
 
 
 @dataclass(frozen=True, slots=True)

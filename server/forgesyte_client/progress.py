@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
@@ -52,10 +52,21 @@ def observed(progress: bool | Observer) -> Iterator[Observer]:
 
 
 @contextmanager
-def counted(progress: bool | Observer, total: int | None) -> Iterator[Callable[[], object]]:
-    """A bar that counts files; what it yields is called once for each file that is done."""
+def counted(
+    progress: bool | Observer, total: int | None
+) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """A bar that counts files; what it yields is entered for each file that is done, and is out of
+    the way until it is left, so that one can print meanwhile."""
     with _bar(progress is True, total=total, unit=" files") as bar:
-        yield bar.update
+
+        @contextmanager
+        def one_more() -> Iterator[None]:
+            bar.update()
+            bar.clear()
+            yield
+            bar.refresh()
+
+        yield one_more
 
 
 def _bar(shown: bool, **options: Any) -> "tqdm[NoReturn]":

@@ -1,0 +1,132 @@
+"""Results as pictures of matplotlib."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
+from math import ceil
+from pathlib import Path
+
+import av
+import matplotlib.pyplot as plt
+import numpy as np
+from av.stream import Disposition
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from forgesyte_client.findings import corners, detections, label, runs
+from forgesyte_client.models import Results
+
+FRAMES_SHOWN = 6
+LABEL_CHARACTERS = 40
+OUTLINE = "#e6194b"
+
+
+def timeline(results: Results, *, most: int, ax: Axes | None) -> Axes:
+    seen = frames_by_label(results)
+    frequent = sorted(seen, key=lambda name: -len(seen[name]))[:most]
+    rows = sorted(frequent, key=lambda name: seen[name][0])
+    if ax is None:
+        _, ax = plt.subplots(figsize=(9, 1 + 0.3 * max(1, len(rows))), layout="constrained")
+    for row, name in enumerate(rows):
+        ax.broken_barh(list(spans(seen[name])), (row - 0.35, 0.7))
+    ax.set_yticks(range(len(rows)), [shortened(name) for name in rows], parse_math=False)
+    ax.set_ylim(max(1, len(rows)) - 0.5, -0.5)
+    ax.set_xlim(-0.5, max((frame.frame_index for frame in results), default=0) + 0.5)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlabel("frame")
+    if not rows:
+        ax.set_title("nothing was found")
+    elif len(rows) < len(seen):
+        ax.set_title(f"the {len(rows)} most frequent of {len(seen)} findings")
+    return ax
+
+
+def frames(
+    results: Results, video: Path, frame_indices: Sequence[int] | None, *, columns: int
+) -> Figure:
+    wanted = first_frames(results) if frame_indices is None else list(frame_indices)
+    found = {frame.frame_index: detections(frame.result) for frame in results}
+    columns = max(1, min(columns, len(wanted)))
+    rows = max(1, ceil(len(wanted) / columns))
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(4 * columns, 3 * rows), squeeze=False, layout="constrained"
+    )
+    pictures = dict(read_frames(video, set(wanted)))
+    for ax in grid.flat:
+        ax.set_axis_off()
+    for ax, index in zip(grid.flat, wanted, strict=False):
+        ax.imshow(pictures[index])
+        ax.set_title(f"frame {index}")
+        for detection in found.get(index, []):
+            outline(ax, corners(detection), label(detection))
+    return figure
+
+
+def frames_by_label(results: Results) -> dict[str, list[int]]:
+    """The frames in which each label was seen, in order."""
+    seen = defaultdict(list)
+    for frame in results:
+        for name in {label(detection) for detection in detections(frame.result)}:
+            seen[name].append(frame.frame_index)
+    return dict(seen)
+
+
+def spans(indices: Sequence[int]) -> Iterator[tuple[float, int]]:
+    """Where the bars of consecutive frames begin, and how long they are."""
+    for _, group in groupby(enumerate(indices), key=lambda pair: pair[1] - pair[0]):
+        frames = [index for _, index in group]
+        yield frames[0] - 0.5, len(frames)
+
+
+def first_frames(results: Results) -> list[int]:
+    """The first frame of each of the first findings, or of the video if there are none."""
+    beginnings = [frames[0] for frames, _ in runs(results)]
+    found = [frame.frame_index for frame in beginnings if detections(frame.result)]
+    return (found or [frame.frame_index for frame in beginnings])[:FRAMES_SHOWN]
+
+
+def read_frames(path: Path, wanted: Collection[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Decode the wanted frames, upright, as height × width × 3 RGB, counted as the server does.
+
+    Raises:
+        IndexError: the video ends before the last of them.
+    """
+    left = set(wanted)
+    with av.open(str(path)) as container:
+        tracks = container.streams.video
+        stream = next((t for t in tracks if t.disposition & Disposition.default), tracks[0])
+        stream.thread_type = "AUTO"
+        for index, frame in enumerate(container.decode(stream)):
+            if not left:
+                return
+            if index in left:
+                left.remove(index)
+                image = frame.to_ndarray(format="rgb24")
+                yield index, np.rot90(image, round(frame.rotation / 90))
+    if left:
+        raise IndexError(f"{path.name} has no frame {min(left)}")
+
+
+def outline(ax: Axes, points: Sequence[tuple[float, float]], text: str) -> None:
+    if not points:
+        return
+    ax.add_patch(Polygon(points, fill=False, edgecolor=OUTLINE, linewidth=2))
+    left_top = min(x for x, _ in points), min(y for _, y in points)
+    ax.annotate(
+        shortened(text),
+        left_top,
+        xytext=(0, 7),
+        textcoords="offset points",
+        color="white",
+        backgroundcolor=OUTLINE,
+        fontsize=8,
+        parse_math=False,
+    )
+
+
+def shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LABEL_CHARACTERS else f"{line[: LABEL_CHARACTERS - 1]}…"

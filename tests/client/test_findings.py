@@ -1,0 +1,176 @@
+"""Tables and plots of results, real and made up."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.patches import Polygon
+
+from app.services import video_reader
+from forgesyte_client import Client, Frame, Results
+from forgesyte_client.findings import NOTHING, corners, describe, detections, label, runs
+from forgesyte_client.plots import read_frames, spans
+from tests.clips import encode_clip, frame_number, numbered_frames
+from tests.fixtures.make_tiny_mp4 import CODE, FRAME_COUNT, TEXT, TINY_MP4
+from tests.support.server import ServerProcess
+
+mpl.use("agg")
+
+
+def results_of(*answers: dict[str, Any]) -> Results:
+    return Results("1", tuple(Frame(index, answer) for index, answer in enumerate(answers)))
+
+
+def ocr(*texts: str) -> dict[str, Any]:
+    box = {"x": 1, "y": 2, "width": 30, "height": 4}
+    blocks = [{"text": text, "confidence": 0.5, "bbox": box} for text in texts]
+    return {"text": "\n".join(texts), "blocks": blocks}
+
+
+@pytest.fixture
+def closed_figures() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def found(server: ServerProcess) -> dict[str, Results]:
+    """What the built-in pipelines find."""
+    with Client(server.base_url, progress=False) as client:
+        return {name: client.run(TINY_MP4, pipeline_id=name) for name in ("ocr", "barcodes")}
+
+
+def test_what_the_built_in_pipelines_find_is_understood(found: dict[str, Results]) -> None:
+    for name, text in (("ocr", TEXT), ("barcodes", CODE)):
+        ((frames, description),) = runs(found[name])
+        assert (len(frames), description) == (FRAME_COUNT, text)
+        (detection,) = detections(frames[0].result)
+        assert label(detection) == text
+        assert len(corners(detection)) == 4
+
+
+def test_descriptions() -> None:
+    assert describe(ocr()) == NOTHING
+    assert describe(ocr("one", "two")) == "one\ntwo"
+    assert describe({"faces": [{"name": "Ada"}], "cars": [{"wheels": 4}]}) == 'Ada\n{"wheels": 4}'
+    assert describe({"mean": 0.5}) == '{"mean": 0.5}'
+
+
+def test_outlines() -> None:
+    (block,) = detections(ocr("x"))
+    assert corners(block) == [(1, 2), (31, 2), (31, 6), (1, 6)]
+    points = [{"x": 1, "y": 2}, {"x": 3, "y": 2}, {"x": 3, "y": 4}, {"x": 1, "y": 5}]
+    assert corners({"points": points}) == [(1, 2), (3, 2), (3, 4), (1, 5)]
+    assert corners({"text": "no box"}) == []
+
+
+def test_runs_of_the_same_description() -> None:
+    results = results_of(ocr("a"), ocr("a"), ocr(), ocr("a"))
+    told = [([frame.frame_index for frame in frames], text) for frames, text in runs(results)]
+    assert told == [([0, 1], "a"), ([2], NOTHING), ([3], "a")]
+
+
+def test_a_table_has_a_row_for_each_frame(found: dict[str, Results]) -> None:
+    table = found["ocr"].to_dataframe()
+    assert list(table.index) == list(range(FRAME_COUNT))
+    assert table.index.name == "frame_index"
+    assert list(table["text"]) == [TEXT] * FRAME_COUNT
+
+
+def test_a_table_has_a_row_for_each_detection() -> None:
+    table = results_of(ocr("a", "b"), ocr(), ocr("c")).to_dataframe("detection")
+    assert list(table.index) == [0, 0, 2]
+    assert list(table["text"]) == ["a", "b", "c"]
+    assert list(table["bbox.width"]) == [30, 30, 30]
+    assert table["confidence"].dtype == np.float64
+
+
+@pytest.mark.parametrize("per", ["frame", "detection"])
+def test_tables_of_nothing(per: Any) -> None:
+    for results in (results_of(), results_of({}, {})):
+        table = results.to_dataframe(per)
+        assert isinstance(table, pd.DataFrame)
+        assert table.index.name == "frame_index"
+        assert len(table) == (len(results) if per == "frame" else 0)
+
+
+def test_spans_join_consecutive_frames() -> None:
+    assert list(spans([0, 1, 2, 5, 7, 8])) == [(-0.5, 3), (4.5, 1), (6.5, 2)]
+
+
+@pytest.mark.usefixtures("closed_figures")
+def test_the_timeline_shows_what_was_found_when() -> None:
+    results = results_of(ocr("first"), ocr("first", "$x$ and more"), ocr(), ocr("first"))
+    ax = results.plot()
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["first", "$x$ and more"]
+    bars = [
+        (path.get_extents().x0, path.get_extents().width)
+        for collection in ax.collections
+        for path in collection.get_paths()
+    ]
+    assert bars == [(-0.5, 2), (2.5, 1), (0.5, 1)]
+    ax.figure.canvas.draw()
+
+
+@pytest.mark.usefixtures("closed_figures")
+def test_the_timeline_shows_the_most_frequent() -> None:
+    results = results_of(ocr("rare", "often"), ocr("often"), ocr("seldom" * 20, "often"))
+    _, own = plt.subplots()
+    ax = results.plot(most=1, ax=own)
+    assert ax is own
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["often"]
+    assert "1 most frequent of 3" in ax.get_title()
+    for nothing in (results_of(), results_of(ocr(), {})):
+        assert nothing.plot().get_title() == "nothing was found"
+
+
+@pytest.mark.usefixtures("closed_figures")
+def test_frames_are_shown_with_their_boxes(found: dict[str, Results]) -> None:
+    for name, text in (("ocr", TEXT), ("barcodes", CODE)):
+        figure = found[name].plot_frames(TINY_MP4)
+        (ax,) = figure.axes
+        assert ax.get_title() == "frame 0"
+        (picture,) = ax.get_images()
+        assert np.asarray(picture.get_array()).shape == (240, 320, 3)
+        (box,) = [patch for patch in ax.patches if isinstance(patch, Polygon)]
+        expected = corners(detections(found[name][0].result)[0])
+        assert [tuple(point) for point in box.get_xy()[:4]] == expected
+        assert [words.get_text() for words in ax.texts] == [text]
+
+
+@pytest.mark.usefixtures("closed_figures")
+def test_the_frames_shown_are_the_right_ones(tmp_path: Path) -> None:
+    video = encode_clip(tmp_path / "video.mp4", numbered_frames(12))
+    answers = [ocr("x") if index in (3, 4, 9) else ocr() for index in range(12)]
+    results = results_of(*answers)
+    figure = results.plot_frames(video)
+    assert [ax.get_title() for ax in figure.axes] == ["frame 3", "frame 9"]
+    figure = results.plot_frames(video, [11, 0, 5], columns=2)
+    pictures = [ax.get_images()[0].get_array() for ax in figure.axes[:3]]
+    assert [frame_number(np.asarray(picture)) for picture in pictures] == [11, 0, 5]
+    assert len(figure.axes) == 4
+    with pytest.raises(IndexError, match="no frame 12"):
+        results.plot_frames(video, [12])
+
+
+def test_frames_are_counted_and_turned_as_the_server_does(tmp_path: Path) -> None:
+    images = numbered_frames(3)
+    for image in images:
+        image[:48, :64] = 230
+    video = encode_clip(tmp_path / "video.mp4", images)
+    matrix = video.read_bytes()
+    upright = (65536).to_bytes(4, "big") + bytes(12) + (65536).to_bytes(4, "big")
+    turned = bytes(4) + (65536).to_bytes(4, "big") + bytes(4)
+    turned += (-65536).to_bytes(4, "big", signed=True) + bytes(4)
+    assert matrix.count(upright) == 2  # of the movie and of its track
+    video.write_bytes(turned.join(matrix.rsplit(upright, 1)))
+    pictures = dict(read_frames(video, {0, 1, 2}))
+    assert pictures[1].shape == (128, 96, 3)
+    limits = {"frame_stride": 1, "max_frame_pixels": 10**6, "max_video_frames": 10}
+    for index, frame in video_reader.read_frames(video, **limits):
+        assert np.abs(pictures[index].astype(int) - frame[:, :, ::-1]).max() < 3
