@@ -61,7 +61,7 @@ def test_every_place_of_a_requirement_is_read(root: Path) -> None:
         '[project.optional-dependencies]\nextra = ["three"]\n'
         '[dependency-groups]\ndev = ["four", {include-group = "docs"}]\n'
     )
-    (root / "requirements-dev.txt").write_text("# five\n-e .\nsix>=1  # why\n")
+    (root / "requirements-dev.txt").write_text("# five\n-e .[notebook]\nsix>=1  # why\n")
     places = [(s.path, s.line, s.requirement.name) for s in declared(Tree(root))]
     assert places == [
         ("pyproject.toml", 2, "one"),

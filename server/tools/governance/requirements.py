@@ -1,5 +1,6 @@
 """The distributions that the project declares, and what their extras bring along."""
 
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from tools.governance.findings import CannotJudge
 from tools.governance.tree import Tree
 
 PROJECT_FILE = "pyproject.toml"
-THIS_PROJECT = "-e ."
+THIS_PROJECT = re.compile(r"-e \.(\[[\w,-]+\])?")  # its extras are judged in PROJECT_FILE
 
 
 @dataclass(frozen=True)
@@ -103,5 +104,5 @@ def _statements(document: dict[str, Any]) -> Iterator[str]:
 def _in_requirements_file(tree: Tree, path: str) -> Iterator[Declared]:
     for line, raw in enumerate(tree.text(path).splitlines(), start=1):
         stated = raw.partition(" #")[0].strip()
-        if stated and not stated.startswith("#") and stated != THIS_PROJECT:
+        if stated and not stated.startswith("#") and not THIS_PROJECT.fullmatch(stated):
             yield _declaration(stated, path, line)
