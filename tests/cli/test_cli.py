@@ -214,8 +214,8 @@ def test_results_in_a_terminal_are_a_table(forgesyte: ForgeSyte, server: ServerP
 
 
 def test_pipelines_are_those_installed_here(forgesyte: ForgeSyte) -> None:
-    assert forgesyte("pipelines").stdout.split() == ["barcodes", "ocr"]
-    assert json.loads(forgesyte("pipelines", "--json").stdout) == ["barcodes", "ocr"]
+    assert forgesyte("pipelines").stdout.split() == ["barcodes", "ocr", "quality"]
+    assert json.loads(forgesyte("pipelines", "--json").stdout) == ["barcodes", "ocr", "quality"]
 
 
 def test_help_is_for_everybody(in_process: InProcess) -> None:
