@@ -1,11 +1,12 @@
 """The DuckDB database: the declarative base, the engine, and how a schema comes about."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import declarative_base, sessionmaker
 
@@ -21,9 +22,19 @@ def build_engine(url: str) -> Engine:
     """An engine that connects on first use.
 
     DuckDB gets one thread: job rows are small statements, for which its own parallelism costs
-    more than it brings. Sessions end their transactions themselves, so the pool need not.
+    more than it brings. Sessions end their transactions themselves, so the pool need not, but for
+    one whose commit was refused.
     """
-    return create_engine(url, connect_args={"config": {"threads": 1}}, pool_reset_on_return=None)
+    engine = create_engine(url, connect_args={"config": {"threads": 1}}, pool_reset_on_return=None)
+    event.listen(engine, "handle_error", end_transaction)
+    return engine
+
+
+def end_transaction(context: ExceptionContext) -> None:
+    """Roll back after an error, so that the connection's next user can begin."""
+    if context.connection is not None:
+        with suppress(duckdb.Error):  # DuckDB itself may have ended it
+            context.connection.connection.rollback()
 
 
 engine = build_engine(resolve_database_url(DEFAULT_DATABASE_URL))
