@@ -140,6 +140,20 @@ def test_failed_copy_leaves_no_residue(
     assert not (root / "a.mp4").exists()
 
 
+def test_name_that_cannot_be_made_durable_is_taken_back(
+    root: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    storage = LocalStorage(root)
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        storage.save_file(source, "a.mp4")
+    assert not (root / "a.mp4").exists()
+    assert source.exists()
+
+
 def test_link_waiting_under_the_name_is_replaced_and_never_followed(
     root: Path, source: Path, tmp_path: Path
 ) -> None:

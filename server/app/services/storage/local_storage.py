@@ -32,7 +32,11 @@ class LocalStorage(StorageService):
         except OSError:
             # The name is taken, or `src` is on another filesystem, or links are not supported.
             self._replace(src, dest)
-        fsync_directory(dest.parent)
+        try:
+            fsync_directory(dest.parent)
+        except OSError:
+            dest.unlink(missing_ok=True)
+            raise
 
     def load_file(self, path: str) -> Path:
         located = self._locate(path)
