@@ -36,8 +36,8 @@ imports:
 unit:
 	$(BIN)/pytest
 
-faults: $(READY) ## break the running server on purpose and check what it promises
-	$(BIN)/pytest tests/faults
+faults: $(READY) ## break the running server on purpose and check what it promises (ROUNDS=… kills)
+	FAULT_ROUNDS=$(ROUNDS) $(BIN)/pytest tests/faults
 
 bench: $(READY) ## measure, side by side with simpler designs
 	$(BIN)/python -m tests.benchmarks

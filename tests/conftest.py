@@ -1,6 +1,9 @@
 """Fixtures that every test may use."""
 
+import functools
 import logging
+import os
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -9,11 +12,36 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.database import build_engine, migrate
 
+PROBES = {  # succeed where the named power is at hand
+    "strace": ["sh", "-c", "sleep 0.2 & exec strace -qq -o /dev/null -p $!"],
+    "mounts": ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"],
+}
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "logs_errors: the test provokes ERROR log records on purpose"
     )
+    config.addinivalue_line(
+        "markers",
+        "needs(power): what the test cannot do without, strace or mounts; without it, skipped, "
+        "but failed where CI=true",
+    )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("needs"):
+        if not has_power(marker.args[0]):
+            give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+            give_up(f"needs {marker.args[0]}, which is not allowed or not installed here")
+
+
+@functools.cache
+def has_power(name: str) -> bool:
+    try:
+        return not subprocess.run(PROBES[name], capture_output=True, check=False).returncode
+    except FileNotFoundError:
+        return False
 
 
 @pytest.fixture(autouse=True)
