@@ -44,7 +44,7 @@ PENDING, RUNNING, COMPLETED, FAILED = JobStatus
 MOVES = {(PENDING, RUNNING), (RUNNING, COMPLETED), (RUNNING, FAILED), (RUNNING, PENDING)}
 FRAMES = 3
 LAST = FRAMES - 1
-EXAMPLES, STEPS = 42, 50
+EXAMPLES, STEPS = 64, 50
 
 frames = st.integers(0, LAST)
 moments = st.sampled_from(["die before", "die after"])
