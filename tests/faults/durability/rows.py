@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -64,9 +65,20 @@ def files(data_dir: Path) -> set[str]:
 
 
 def files_of(rows: dict[str, Row]) -> set[str]:
-    """The files that there must be, and no others, when those are all jobs and none runs."""
+    """The files that there must be when those are all jobs and none runs."""
     videos = {f"{VIDEOS}/{row.input_path}" for row in rows.values()}
     return videos | {f"{VIDEOS}/{row.output_path}" for row in rows.values() if row.output_path}
+
+
+def check_files(data_dir: Path, rows: dict[str, Row], *, lost: str | None = None) -> None:
+    """Fail unless there is a file for everything that the rows name, and no other; `lost` is gone.
+
+    The temporary name of an upload may outlive its answer for a moment.
+    """
+    expected = files_of(rows) - {f"{VIDEOS}/{lost}"}
+    with suppress(TimeoutError):
+        wait_until(lambda: files(data_dir) == expected, 5, "The removal of temporary files")
+    assert files(data_dir) == expected
 
 
 def read_results(data_dir: Path, row: Row) -> list[dict[str, object]]:

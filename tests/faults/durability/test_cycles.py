@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from app.core.settings import Settings
 from app.main import create_app
 from app.services.pipelines import registry
-from tests.faults.durability.rows import files, files_of, read_rows
+from tests.faults.durability.rows import check_files, read_rows
 
 CYCLES = 200
 
@@ -64,4 +64,4 @@ async def test_nothing_piles_up_over_many_lives(
     rows = read_rows(data_dir)
     assert len(rows) == CYCLES
     assert {row.status for row in rows.values()} <= {"completed", "pending"}
-    assert files(data_dir) == files_of(rows)
+    check_files(data_dir, rows)

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.faults.durability.rows import files, files_of, read_results, wait_until_idle
+from tests.faults.durability.rows import check_files, read_results, wait_until_idle
 from tests.support.client import connect
 from tests.support.pipelines import READY
 from tests.support.server import ServerProcess
@@ -67,7 +67,7 @@ def kill_again_and_again(data_dir: Path, videos: list[bytes], rounds: int) -> in
             server.restart()
             rows = wait_until_idle(data_dir)
             assert set(job_ids) <= rows.keys()
-            assert files(data_dir) == files_of(rows)
+            check_files(data_dir, rows)
             for job_id in job_ids:
                 if rows[job_id].status == "completed":
                     assert read_results(data_dir, rows[job_id]) == [

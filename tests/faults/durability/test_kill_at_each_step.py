@@ -17,8 +17,7 @@ from tests.faults.durability.gate import Gate
 from tests.faults.durability.rows import (
     VIDEOS,
     WAL,
-    files,
-    files_of,
+    check_files,
     read_results,
     read_rows,
     wait_until_idle,
@@ -118,7 +117,7 @@ def test_no_answer_without_durable_upload_and_row(
         after = wait_until_idle(server.data_dir)
         assert after.keys() == before.keys(), step
         assert {row.status for row in after.values()} <= {"completed"}, step
-        assert files(server.data_dir) == files_of(after), step
+        check_files(server.data_dir, after)
     assert len(after) >= len(SUBMIT) - SUBMIT.index(COMMIT[1])
 
 
@@ -151,6 +150,6 @@ def test_completed_means_whole_results_on_disk(
         row = wait_until_idle(server.data_dir)[job_id]
         assert read_results(server.data_dir, row) == [{"frame_index": 0, "result": {"frame": 0}}]
         assert row.error_message is None
-        assert files(server.data_dir) == files_of(read_rows(server.data_dir))
+        check_files(server.data_dir, read_rows(server.data_dir))
         ran_again = f"Job {job_id}: running" in server.log()
         assert ran_again != had_results, step

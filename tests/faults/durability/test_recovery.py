@@ -12,8 +12,8 @@ from tests.faults.durability.craft import Craft
 from tests.faults.durability.gate import Gate
 from tests.faults.durability.rows import (
     VIDEOS,
+    check_files,
     files,
-    files_of,
     read_results,
     read_rows,
     wait_until_idle,
@@ -86,7 +86,7 @@ def test_every_unfinished_job_is_judged_before_the_port_answers(
         for job_id in (with_results, twice_with_results):
             assert read_results(data_dir, rows[job_id]) == STORED
         kept.unlink()
-        assert files(data_dir) == files_of(rows) - {f"{VIDEOS}/{without_video}.mp4"}
+        check_files(data_dir, rows, lost=f"{without_video}.mp4")
 
         before = rows, files(data_dir)
         server.restart()

@@ -19,8 +19,8 @@ import pytest
 from tests.faults.durability.conftest import MakeClip
 from tests.faults.durability.rows import (
     VIDEOS,
+    check_files,
     files,
-    files_of,
     read_results,
     read_rows,
     wait_until_idle,
@@ -173,7 +173,7 @@ def test_job_is_interrupted_between_frames_after_the_grace_and_the_queued_wait(
         assert [*rows] == [long, *queued]
         assert {(row.status, row.error_message) for row in rows.values()} == {("pending", None)}
         assert it.frames_begun() == [*range(len(it.frames_begun()))], "a job started"
-        assert files(it.server.data_dir) == files_of(rows)
+        check_files(it.server.data_dir, rows)
 
         it.restart_without_sleep()
         rows = wait_until_idle(it.server.data_dir)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.durability.rows import files, files_of, read_rows, wait_until_idle
+from tests.faults.durability.rows import check_files, read_rows, wait_until_idle
 from tests.support.client import connect, results, status, submit, wait_for
 from tests.support.pipelines import READY, write_pipeline_package
 from tests.support.server import ServerProcess
@@ -114,5 +114,5 @@ def test_data_folder_is_one_place_wherever_the_server_is_started(
             assert server.stop() < 0
     rows = read_rows(real / "data")
     assert list(rows) == job_ids
-    assert files(real / "data") == files_of(rows)
+    check_files(real / "data", rows)
     assert {path.name for path in tmp_path.iterdir()} == {"real", "link"}

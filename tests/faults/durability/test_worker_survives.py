@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.durability.gate import Gate
 from tests.faults.durability.patched import patched_server
-from tests.faults.durability.rows import files, files_of, read_results, wait_until_idle
+from tests.faults.durability.rows import check_files, read_results, wait_until_idle
 from tests.faults.durability.test_stop import upload_in_flight
 from tests.support.client import connect, submit
 from tests.support.pipelines import READY, write_pipeline_package
@@ -99,7 +99,7 @@ def test_whatever_a_pipeline_raises_fails_its_job_and_no_other(
         assert rows[job_id].error_message, pipeline_id
         assert answers[pipeline_id].status_code == 404
         assert RAISING.get(pipeline_id, "") in answers[pipeline_id].json()["detail"]
-    assert files(data_dir) == files_of(rows)
+    check_files(data_dir, rows)
     assert set(rows) == {*bad.values(), *good}
 
 
@@ -150,7 +150,7 @@ def test_process_with_a_dead_loop_ends(
     with ServerProcess(data_dir, plugins=[gate.plugin]) as server:
         rows = wait_until_idle(data_dir)
         assert [row.status for row in rows.values()] == ["completed"]
-        assert files(data_dir) == files_of(rows)
+        check_files(data_dir, rows)
 
 
 def submit_into_the_crash(server: ServerProcess, video: bytes) -> None:
