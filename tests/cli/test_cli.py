@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -38,6 +39,23 @@ def broken(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def in_process(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> InProcess:
+    """The command without a process of its own: its exit code, and what it says."""
+    monkeypatch.setenv("FORGESYTE_URL", server.base_url)
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["forgesyte", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert isinstance(end.value.code, int)
+        return end.value.code, *capsys.readouterr()
+
+    return run
+
+
 def test_submit_prints_the_id_alone(forgesyte: ForgeSyte, server: ServerProcess) -> None:
     ended = forgesyte("submit", TINY_MP4, "--pipeline", "nothing")
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -45,11 +63,11 @@ def test_submit_prints_the_id_alone(forgesyte: ForgeSyte, server: ServerProcess)
     assert wait_for(server.base_url, job_id, 60)["status"] == "completed"
 
 
-def test_submit_prints_the_id_of_each_of_several(forgesyte: ForgeSyte, tmp_path: Path) -> None:
+def test_submit_prints_the_id_of_each_of_several(in_process: InProcess, tmp_path: Path) -> None:
     copy = tmp_path / "a copy.mp4"
     copy.write_bytes(TINY_MP4.read_bytes())
-    ended = forgesyte("submit", TINY_MP4, copy, "-p", "nothing")
-    lines = [line.split("  ", 1) for line in ended.stdout.splitlines()]
+    _, printed, _ = in_process("submit", TINY_MP4, copy, "-p", "nothing")
+    lines = [line.split("  ", 1) for line in printed.splitlines()]
     assert sorted(name for _, name in lines) == sorted([str(TINY_MP4), str(copy)])
     assert all(UUID(job_id) for job_id, _ in lines)
 
@@ -62,40 +80,40 @@ def test_submit_and_wait_shows_what_was_found(forgesyte: ForgeSyte) -> None:
     assert ESCAPE not in ended.stdout
 
 
-def test_submit_as_json(forgesyte: ForgeSyte, server: ServerProcess) -> None:
-    ended = forgesyte("submit", TINY_MP4, "-p", "barcodes", "--wait", "--json")
-    line = json.loads(ended.stdout)
+def test_submit_as_json(in_process: InProcess, server: ServerProcess) -> None:
+    _, printed, _ = in_process("submit", TINY_MP4, "-p", "barcodes", "--wait", "--json")
+    line = json.loads(printed)
     assert line == {"file": str(TINY_MP4)} | results(server.base_url, line["job_id"])
     assert line["results"][0]["result"]["barcodes"][0]["text"] == CODE
 
-    line = json.loads(forgesyte("submit", TINY_MP4, "-p", "barcodes", "--json").stdout)
-    assert line.keys() == {"file", "job_id"}
+    _, printed, _ = in_process("submit", TINY_MP4, "-p", "barcodes", "--json")
+    assert json.loads(printed).keys() == {"file", "job_id"}
 
 
 def test_one_bad_file_does_not_stop_the_others(
-    forgesyte: ForgeSyte, not_a_video: Path, broken: Path
+    in_process: InProcess, not_a_video: Path, broken: Path
 ) -> None:
     files = [TINY_MP4, not_a_video, broken]
-    ended = forgesyte("submit", *files, "-p", "nothing", "--wait")
-    assert ended.returncode == 4
-    assert f"completed  {TINY_MP4}" in ended.stdout
-    complaints = sorted(ended.stderr.splitlines())
-    assert re.fullmatch(rf"{broken}: Job .* has failed: .*truncated.*", complaints[0])
-    assert re.fullmatch(rf"{not_a_video}: .*MP4.*", complaints[1])
+    code, printed, complaints = in_process("submit", *files, "-p", "nothing", "--wait")
+    assert code == 4
+    assert f"completed  {TINY_MP4}" in printed
+    about_broken, about_notes = sorted(complaints.splitlines())
+    assert re.fullmatch(rf"{broken}: Job .* has failed: .*truncated.*", about_broken)
+    assert re.fullmatch(rf"{not_a_video}: .*MP4.*", about_notes)
 
-    ended = forgesyte("submit", *files, "-p", "nothing", "--wait", "--json")
-    lines = {line["file"]: line for line in map(json.loads, ended.stdout.splitlines())}
+    _, printed, complaints = in_process("submit", *files, "-p", "nothing", "--wait", "--json")
+    lines = {line["file"]: line for line in map(json.loads, printed.splitlines())}
     assert "error" not in lines[str(TINY_MP4)]
     assert "MP4" in lines[str(not_a_video)]["error"]
     assert "truncated" in lines[str(broken)]["error"]
-    assert ended.stderr == ""
+    assert complaints == ""
 
 
-def test_status(forgesyte: ForgeSyte, server: ServerProcess) -> None:
+def test_status(in_process: InProcess, server: ServerProcess) -> None:
     job_id = submit(server.base_url, TINY_MP4, "nothing")
     answer = wait_for(server.base_url, job_id, 60)
-    assert json.loads(forgesyte("status", job_id, "--json").stdout) == answer
-    lines = dict(line.split(maxsplit=1) for line in forgesyte("status", job_id).stdout.splitlines())
+    assert json.loads(in_process("status", job_id, "--json")[1]) == answer
+    lines = dict(line.split(maxsplit=1) for line in in_process("status", job_id)[1].splitlines())
     assert lines == {name: str(value) for name, value in answer.items()}
 
 
@@ -134,23 +152,6 @@ def test_results_into_a_reader_that_leaves(forgesyte: ForgeSyte, server: ServerP
         command.stdout.close()
         assert "Traceback" not in command.stderr.read()
     assert command.returncode == 1
-
-
-@pytest.fixture
-def in_process(
-    server: ServerProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> InProcess:
-    """The command without a process of its own: its exit code, and what it says."""
-    monkeypatch.setenv("FORGESYTE_URL", server.base_url)
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["forgesyte", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        assert isinstance(end.value.code, int)
-        return end.value.code, *capsys.readouterr()
-
-    return run
 
 
 def test_exit_codes(in_process: InProcess, not_a_video: Path, broken: Path) -> None:
@@ -213,9 +214,11 @@ def test_results_in_a_terminal_are_a_table(forgesyte: ForgeSyte, server: ServerP
     assert '"results"' not in terminal.shown
 
 
-def test_pipelines_are_those_installed_here(forgesyte: ForgeSyte) -> None:
-    assert forgesyte("pipelines").stdout.split() == ["barcodes", "ocr", "quality"]
-    assert json.loads(forgesyte("pipelines", "--json").stdout) == ["barcodes", "ocr", "quality"]
+def test_pipelines_are_those_installed_here(in_process: InProcess) -> None:
+    installed = sorted(entry_points(group="forgesyte.pipelines").names)
+    assert {"barcodes", "ocr"} <= set(installed)
+    assert in_process("pipelines")[1].split() == installed
+    assert json.loads(in_process("pipelines", "--json")[1]) == installed
 
 
 def test_help_is_for_everybody(in_process: InProcess) -> None:
