@@ -52,7 +52,7 @@ OF_SUBMIT = problems(
         408: ["The upload sent nothing for 60 seconds."],
         413: ["The file is larger than the 4294967296 bytes allowed."],
         422: [
-            "There is no pipeline 'faces'; installed: barcodes, ocr.",
+            "There is no pipeline 'faces'; installed: barcodes, ocr, quality.",
             "pipeline_id: Field required",
         ],
         503: [
