@@ -24,6 +24,15 @@ def detections(result: Mapping[str, Any]) -> list[Detection]:
     ]
 
 
+def numbers(result: Mapping[str, Any]) -> dict[str, float]:
+    """What a result measures: its values that are numbers."""
+    return {
+        name: value
+        for name, value in result.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
 def label(detection: Detection) -> str:
     """What a detection is called: its text, label or name, else all of it."""
     for key in ("text", "label", "name"):

@@ -93,7 +93,7 @@ class Results:
     def plot(self, *, most: int = 20, ax: "Axes | None" = None) -> "Axes":
         """A timeline: in which frames each of the `most` frequent findings was seen.
 
-        Needs matplotlib.
+        Of a pipeline that measures instead, a line for each of its numbers. Needs matplotlib.
         """
         from forgesyte_client import plots
 

@@ -1,7 +1,7 @@
 """Results as pictures of matplotlib."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from math import ceil
 from pathlib import Path
@@ -16,7 +16,7 @@ from matplotlib.patches import Polygon
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from forgesyte_client.findings import corners, detections, label, runs
+from forgesyte_client.findings import corners, detections, label, numbers, runs
 from forgesyte_client.models import Results
 
 FRAMES_SHOWN = 6
@@ -26,22 +26,44 @@ OUTLINE = "#e6194b"
 
 def timeline(results: Results, *, most: int, ax: Axes | None) -> Axes:
     seen = frames_by_label(results)
-    frequent = sorted(seen, key=lambda name: -len(seen[name]))[:most]
-    rows = sorted(frequent, key=lambda name: seen[name][0])
     if ax is None:
-        _, ax = plt.subplots(figsize=(9, 1 + 0.3 * max(1, len(rows))), layout="constrained")
-    for row, name in enumerate(rows):
-        ax.broken_barh(list(spans(seen[name])), (row - 0.35, 0.7))
-    ax.set_yticks(range(len(rows)), [shortened(name) for name in rows], parse_math=False)
-    ax.set_ylim(max(1, len(rows)) - 0.5, -0.5)
+        height = 1 + 0.3 * min(len(seen), most) if seen else 3
+        _, ax = plt.subplots(figsize=(9, height), layout="constrained")
+    if seen:
+        draw_bars(ax, seen, most)
+    else:
+        draw_lines(ax, results)
     ax.set_xlim(-0.5, max((frame.frame_index for frame in results), default=0) + 0.5)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("frame")
-    if not rows:
-        ax.set_title("nothing was found")
-    elif len(rows) < len(seen):
-        ax.set_title(f"the {len(rows)} most frequent of {len(seen)} findings")
     return ax
+
+
+def draw_bars(ax: Axes, seen: Mapping[str, Sequence[int]], most: int) -> None:
+    """A row for each of the labels seen in most frames, from top to bottom as they turn up."""
+    frequent = sorted(seen, key=lambda name: -len(seen[name]))[:most]
+    rows = sorted(frequent, key=lambda name: seen[name][0])
+    for row, name in enumerate(rows):
+        ax.broken_barh(list(spans(seen[name])), (row - 0.35, 0.7))
+    ax.set_yticks(range(len(rows)), [shortened(name) for name in rows], parse_math=False)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    if len(rows) < len(seen):
+        ax.set_title(f"the {len(rows)} most frequent of {len(seen)} findings")
+
+
+def draw_lines(ax: Axes, results: Results) -> None:
+    """A line for each number that the frames have, all of them scaled to one height."""
+    names = {name for frame in results for name in numbers(frame.result)}
+    if not names:
+        ax.set_title("nothing was found")
+        return
+    indices = [frame.frame_index for frame in results]
+    for name in sorted(names):
+        values = np.array([numbers(frame.result).get(name, np.nan) for frame in results])
+        largest = np.nanmax(np.abs(values))
+        ax.plot(indices, values / (largest or 1), label=f"{name} (up to {largest:.3g})")
+    ax.legend()
+    ax.set_ylabel("share of the largest value")
 
 
 def frames(

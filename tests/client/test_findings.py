@@ -130,6 +130,17 @@ def test_the_timeline_shows_the_most_frequent() -> None:
 
 
 @pytest.mark.usefixtures("closed_figures")
+def test_the_timeline_of_measurements_has_a_line_for_each() -> None:
+    ax = results_of(
+        {"sharpness": 200.0, "black": True, "level": 0}, {"sharpness": 50.0, "level": 0}, {}
+    ).plot()
+    lines = {str(line.get_label()): np.asarray(line.get_ydata()) for line in ax.get_lines()}
+    assert lines.keys() == {"sharpness (up to 200)", "level (up to 0)"}
+    np.testing.assert_array_equal(lines["sharpness (up to 200)"], [1, 0.25, np.nan])
+    np.testing.assert_array_equal(lines["level (up to 0)"], [0, 0, np.nan])
+
+
+@pytest.mark.usefixtures("closed_figures")
 def test_frames_are_shown_with_their_boxes(found: dict[str, Results]) -> None:
     for name, text in (("ocr", TEXT), ("barcodes", CODE)):
         figure = found[name].plot_frames(TINY_MP4)
