@@ -178,10 +178,12 @@ def results(
 
 @cli.command(rich_help_panel=SERVES)
 def pipelines(as_json: AsJson = False) -> None:
-    """List the pipelines installed here."""
+    """List the pipelines installed here, plugins' tools among them."""
     from app.services.pipelines.registry import PipelineRegistry
 
-    ids = PipelineRegistry().ids()
+    registry = PipelineRegistry()
+    registry.load_plugins()
+    ids = registry.ids()
     typer.echo(json.dumps(ids) if as_json else "\n".join(ids))
 
 

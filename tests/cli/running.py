@@ -23,7 +23,7 @@ COMMAND = str(Path(sys.executable).with_name("forgesyte"))
 @dataclass
 class ForgeSyte:
     folder: Path
-    env: Mapping[str, str]
+    env: dict[str, str]
 
     def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run it to its end, its output going into pipes."""

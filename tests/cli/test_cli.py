@@ -221,6 +221,30 @@ def test_pipelines_are_those_installed_here(in_process: InProcess) -> None:
     assert json.loads(in_process("pipelines", "--json")[1]) == installed
 
 
+PLUGIN = """
+class Faces:
+    name = "faces"
+    tools = {"detect": {"input_schema": {"image_bytes": {"type": "string"}}}}
+
+    def run_tool(self, tool, args):
+        return {"faces": []}
+"""
+
+
+def test_the_tools_of_plugins_are_pipelines_too(forgesyte: ForgeSyte, tmp_path: Path) -> None:
+    information = tmp_path / "faces-1.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: faces\nVersion: 1\n")
+    (information / "entry_points.txt").write_text(
+        "[forgesyte.plugins]\nfaces = faces:Faces\nbroken = missing:Plugin\n"
+    )
+    (tmp_path / "faces.py").write_text(PLUGIN)
+    ended = ForgeSyte(tmp_path, forgesyte.env | {"PYTHONPATH": str(tmp_path)})("pipelines")
+    assert "faces.detect" in ended.stdout.split()
+    assert "broken" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_help_is_for_everybody(in_process: InProcess) -> None:
     code, overview, _ = in_process("--help")
     assert code == 0
