@@ -156,6 +156,24 @@ def test_edit_lists(tmp_path: Path, edits: list[tuple[int, int]], expected: list
     assert shown(clip) == list(expected)
 
 
+def test_empty_packets(tmp_path: Path) -> None:
+    """Some recorders write one where the picture stays the same."""
+    data = encode_clip(
+        tmp_path / "plain.mp4", numbered_frames(FRAMES), codec_options={"bf": "0"}
+    ).read_bytes()
+    count = numbers(FRAMES + 1)
+    for kind, change in {
+        b"stsz": lambda body: body[:8] + count + body[12:40] + bytes(4) + body[40:],
+        b"stts": lambda body: body[:8] + count + body[12:],
+        b"stsc": lambda body: body[:12] + count + body[16:],
+    }.items():
+        data = change_boxes(data, kind, change)
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(data)
+
+    assert shown(clip) == list(range(FRAMES - 1)), "the last one is behind the end"
+
+
 def test_variable_frame_rate(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
     with av.open(clip, "w", format="mp4") as container:

@@ -163,7 +163,8 @@ class _Judge:
 
     def look_back(self) -> None:
         # An edit list can shorten the index of the whole file, but not those of fragments.
-        if self._packets < max(len(self._index), self._announced if self._fragmented else 0):
+        listed = max(len(self._index), self._announced if self._fragmented else 0)
+        if self._packets < listed and self._packets < listed - self._empty_packets():
             raise self._truncated()
         if self._decoded == 0:
             raise NoFrames("The video track holds no frames.")
@@ -178,6 +179,10 @@ class _Judge:
 
     def _progress(self) -> str:
         return f"Decoded {self._decoded} of {self._announced} frames"
+
+    def _empty_packets(self) -> int:
+        """How many hold nothing, which means the picture before once more; FFmpeg skips them."""
+        return sum(entry.size == 0 for entry in self._index)
 
     def _pictures(self) -> int:
         """How many had to be shown; those before the first one may need what was cut away."""
