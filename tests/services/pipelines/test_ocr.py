@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.core.errors import PipelineError
 from app.services.pipelines.ocr import OcrPipeline
 from app.services.pipelines.registry import PipelineRegistry
 from app.services.video_file_pipeline_service import VideoFilePipelineService
@@ -34,6 +35,11 @@ def test_lines_are_read_with_their_places(ocr: OcrPipeline) -> None:
 @pytest.mark.parametrize("level", [0, 255])
 def test_a_frame_without_text(ocr: OcrPipeline, shape: tuple[int, ...], level: int) -> None:
     assert ocr({"frame": np.full(shape, level, np.uint8)}) == {"text": "", "blocks": []}
+
+
+def test_a_frame_too_wide_for_tesseract_is_no_frame_without_text(ocr: OcrPipeline) -> None:
+    with pytest.raises(PipelineError, match="cannot read a frame of 40000 x 40 pixels"):
+        ocr({"frame": np.full((40, 40_000, 3), 255, np.uint8)})
 
 
 def test_one_frame_leaves_nothing_behind_for_the_next(ocr: OcrPipeline) -> None:

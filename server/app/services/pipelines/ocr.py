@@ -11,6 +11,8 @@ os.environ.setdefault("OMP_THREAD_LIMIT", "1")
 
 import tesserocr
 
+from app.core.errors import PipelineError
+
 
 class OcrPipeline:
     """Answers `{"text": str, "blocks": [...]}`, one block for each line of text.
@@ -26,7 +28,8 @@ class OcrPipeline:
         height, width, _ = payload["frame"].shape
         rgb = payload["frame"][:, :, ::-1].tobytes()
         self._tesseract.SetImageBytes(rgb, width, height, 3, 3 * width)
-        self._tesseract.Recognize()
+        if not self._tesseract.Recognize():
+            raise PipelineError(f"Tesseract cannot read a frame of {width} x {height} pixels.")
         blocks = list(self._lines())
         self._tesseract.Clear()
         return {"text": "\n".join(block["text"] for block in blocks), "blocks": blocks}
