@@ -56,6 +56,7 @@ class VideoOnly:
         self._size = file.seek(0, SEEK_END)
         self._start = layout.index_start
         self._index = layout.index
+        file.seek(0)
         self.tell = file.tell
 
     def seek(self, offset: int, whence: int = SEEK_SET) -> int:

@@ -63,7 +63,6 @@ def _open(file: mp4_boxes.VideoOnly, max_frame_pixels: int) -> InputContainer:
     # FFmpeg guesses from the content: unless told the format, a text file can make it play others.
     options = _bounded(max_frame_pixels)
     try:
-        file.seek(0)
         return av.open(file, "r", format="mov", options=options, metadata_errors="replace")
     except av.FFmpegError as error:
         raise DamagedVideo(f"The file cannot be opened as an MP4: {error.strerror}.") from error
