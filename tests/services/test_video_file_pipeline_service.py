@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -13,7 +12,6 @@ import pytest
 from app.core import errors
 from app.services.frame_payload import FramePayload
 from app.services.video_file_pipeline_service import VideoFilePipelineService
-from app.services.video_reader import DECODER_NICENESS
 from tests.clips import (
     encode_clip,
     frame_number,
@@ -336,24 +334,6 @@ def test_what_the_pipeline_raises_comes_through_and_all_is_closed(
     assert len(recorder.payloads) == 3
     assert str(clip) not in open_files()
     assert native_threads() == threads_before
-
-
-def test_decoding_gives_way_to_the_server() -> None:
-    """The decoder's threads are nice, that of the pipeline is not."""
-
-    def niceness(_: Mapping[str, Any]) -> dict[str, Any]:
-        tasks = [int(task.name) for task in Path("/proc/self/task").iterdir()]
-        return {
-            "own": os.getpriority(os.PRIO_PROCESS, 0),
-            "all": [os.getpriority(os.PRIO_PROCESS, task) for task in tasks],
-        }
-
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    (element,) = VideoFilePipelineService(Recorder(niceness)).run_on_file(
-        footage.clip("bikes.mp4"), "any", max_frames=1
-    )
-    assert element["result"]["own"] == before
-    assert element["result"]["all"].count(min(before + DECODER_NICENESS, 19)) >= 2
 
 
 def open_files() -> list[str]:

@@ -3,9 +3,7 @@
 Importing this module loads PyAV and numpy.
 """
 
-import os
 from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeAlias
 
@@ -31,8 +29,6 @@ from app.services import mp4_boxes
 
 Image: TypeAlias = NDArray[np.uint8]
 """Height x width x 3, C-contiguous, in the order blue, green, red."""
-
-DECODER_NICENESS = 5
 
 
 def read_frames(
@@ -93,7 +89,6 @@ def _decode(
     stream.thread_type = "AUTO"
     stream.codec_context.options = _bounded(max_frame_pixels)
     try:
-        _open_decoder(stream)
         for packet in container.demux(stream):
             judge.look_at_packet(packet)
             for frame in packet.decode():
@@ -108,16 +103,6 @@ def _decode(
             ) from error
         raise judge.damaged() from error
     judge.look_back()
-
-
-def _open_decoder(stream: VideoStream) -> None:
-    """Have the decoder's threads give way to those of the server.
-
-    They decode ahead while a pipeline runs, on every core. On Linux niceness belongs to a thread,
-    and is inherited from the one that starts it: here, one that has nothing else to do.
-    """
-    with ThreadPoolExecutor(1, initializer=os.nice, initargs=(DECODER_NICENESS,)) as opener:
-        opener.submit(stream.codec_context.open).result()
 
 
 class _Judge:
