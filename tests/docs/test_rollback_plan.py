@@ -1,0 +1,246 @@
+"""The rollback plan names every file, and does to a fresh clone what it says."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import httpx2
+import pytest
+
+from tests.docs import rollback
+from tests.docs.clone import Clone
+from tests.docs.markdown import REPOSITORY, rows, section, tracked_files
+from tests.docs.rollback import BRANCH, PLAN
+from tools.local_server import LocalServer
+
+ROW = """
+    INSERT INTO jobs VALUES (
+        '66e1ee30-a53d-4190-b068-ec8821ddcf68', 'failed', '2026-11-22 10:29:48.009359',
+        '2026-11-22 10:29:48.629164', 'ocr', 'video.mp4', NULL, 'a reason, with a "quotation"'
+    )
+"""
+COUNT = "SELECT count(*) FROM duckdb_{}() WHERE {} = '{}'"
+
+
+class RolledBack:
+    """A clone that had one job before the plan was run on it, and what was there then."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clone = Clone(folder / "clone")
+        self.script = folder / "rollback.sh"
+        self.database = self.clone.root / "data/foregsyte.duckdb"
+        self.clone.run(".venv/bin/alembic upgrade head")
+        with duckdb.connect(self.database) as connection:
+            connection.execute(ROW)
+        videos = self.clone.root / "data/video_jobs"
+        videos.mkdir()
+        (videos / "video.mp4").write_bytes(b"a video")
+        self.before = self.clone.files()
+        rollback.extract_as_told(self.clone, self.script)
+        self.run()
+        self.after = self.clone.files()
+
+    def run(self, **env: str) -> str:
+        return self.clone.run(f"bash {self.script}", **env)
+
+    def in_database(self, query: str) -> list[tuple[object, ...]]:
+        with duckdb.connect(self.database, read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> RolledBack:
+    return RolledBack(tmp_path_factory.mktemp("rollback"))
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    return Clone(tmp_path / "clone")
+
+
+def covers(path: str, named: str) -> bool:
+    return path == named or path.startswith(f"{named.rstrip('/')}/")
+
+
+def test_every_tracked_file_is_removed_changed_or_kept() -> None:
+    named = [*rollback.removed(), *rollback.changed(), *rollback.kept()]
+    unnamed = [path for path in tracked_files() if not any(covers(path, name) for name in named)]
+    assert not unnamed, (
+        f"{PLAN.name} must say what becomes of these, under 'What goes' or 'What stays': "
+        f"{', '.join(unnamed)}"
+    )
+
+
+def test_everything_it_names_exists() -> None:
+    files = tracked_files()
+    new = {".github/workflows/tests.yml"}
+    gone = [
+        name
+        for name in {*rollback.removed(), *rollback.changed(), *rollback.kept()} - new
+        if not any(covers(path, name) for path in files)
+    ]
+    assert not gone, f"{PLAN.name} names what is not there (any more): {', '.join(gone)}"
+
+
+def test_nothing_is_named_twice() -> None:
+    removed, changed, kept = rollback.removed(), rollback.changed(), rollback.kept()
+    for path in tracked_files():
+        verdicts = [
+            any(covers(path, name) for name in removed),
+            path in changed,
+            path in kept,
+        ]
+        assert sum(verdicts) <= 1, path
+
+
+def test_every_migration_is_named() -> None:
+    named = {row[0] for row in rows(section(PLAN.read_text(), "2. The database"))}
+    versions = (REPOSITORY / "server/app/migrations/versions").glob("*.py")
+    assert named - {"revision", "---"} == {path.name.partition("_")[0] for path in versions}
+
+
+def test_what_is_left_is_what_it_says(done: RolledBack) -> None:
+    removed, changed, kept = rollback.removed(), rollback.changed(), rollback.kept()
+    for path in tracked_files():
+        if path in changed:
+            assert done.after[path] != done.before[path], f"{path} is as it was"
+        elif any(covers(path, name) for name in removed):
+            assert path not in done.after
+        elif any(covers(path, name) for name in kept):
+            assert done.after[path] == done.before[path]
+    assert not [path for path in done.after if "phase16" in path]
+
+
+def test_the_table_goes_and_its_rows_are_saved(done: RolledBack) -> None:
+    assert done.in_database(COUNT.format("tables", "table_name", "jobs")) == [(0,)]
+    assert done.in_database(COUNT.format("types", "type_name", "job_status")) == [(0,)]
+    saved = done.after["data/jobs_before_rollback.csv"].decode()
+    assert '"a reason, with a ""quotation"""' in saved
+
+
+def test_videos_stay(done: RolledBack) -> None:
+    assert done.after["data/video_jobs/video.mp4"] == b"a video"
+
+
+def test_it_ends_with_a_commit_of_everything(done: RolledBack) -> None:
+    assert done.clone.run("git status --porcelain") == ""
+    assert done.clone.run("git log --format=%s") == "Roll back phase 16\nAs it is\n"
+    assert done.clone.run("git branch --show-current") == f"{BRANCH}\n"
+
+
+def test_a_second_run_changes_nothing(done: RolledBack) -> None:
+    before = done.clone.run("git rev-parse HEAD")
+    done.run()
+    assert done.clone.files() == done.after
+    assert done.clone.run("git rev-parse HEAD") == before
+
+
+def test_nothing_that_stays_needs_a_package_that_went(done: RolledBack, tmp_path: Path) -> None:
+    """Every module of the application imports while those packages cannot be imported."""
+    gone = rollback.packages_that_went(done.before, done.after)
+    assert {"duckdb", "duckdb-engine", "sqlalchemy", "alembic"} <= gone
+    modules = [
+        path.removeprefix("server/").removesuffix(".py").replace("/", ".")
+        for path in done.after
+        if path.startswith("server/app/") and path.endswith(".py")
+    ]
+    rollback.block_imports(tmp_path, gone)
+    done.clone.run(
+        f'.venv/bin/python -c "import {", ".join(modules)}"',
+        PYTHONPATH=f"{tmp_path}:{done.clone.root}/server",
+    )
+
+
+def test_the_configuration_that_stays_is_the_one_there_is(done: RolledBack) -> None:
+    """What the plan writes is a part of what the repository has, dependencies and rules alike."""
+    before, after = (
+        tomllib.loads(files["pyproject.toml"].decode()) for files in (done.before, done.after)
+    )
+    assert {*after["project"]["dependencies"]} <= {*before["project"]["dependencies"]}
+    assert after["project"]["version"] == before["project"]["version"]
+    assert after["project"]["entry-points"] == before["project"]["entry-points"]
+    assert after["tool"]["ruff"]["lint"]["select"] == before["tool"]["ruff"]["lint"]["select"]
+    development = [
+        files["requirements-dev.txt"].decode().split() for files in (done.before, done.after)
+    ]
+    assert {*development[1]} <= {*development[0]}
+
+
+@pytest.fixture
+def application(done: RolledBack, tmp_path: Path) -> Iterator[LocalServer]:
+    environment = {"PYTHONPATH": str(done.clone.root / "server")}
+    with LocalServer(tmp_path / "data", env=environment, cwd=done.clone.root) as server:
+        yield server
+
+
+def test_the_application_still_starts(application: LocalServer) -> None:
+    answer = httpx2.get(f"{application.base_url}/openapi.json", trust_env=False)
+    assert answer.status_code == 200
+    assert answer.json()["paths"] == {}
+
+
+def test_the_tests_that_stay_can_be_collected(done: RolledBack) -> None:
+    collect = ".venv/bin/python -m pytest -p no:asyncio --collect-only --quiet"
+    listed = done.clone.run(f"{collect} && {collect} tests/faults")
+    kept = {path for path in done.after if re.match(r"tests/.*test_\w+\.py$", path)}
+    assert {path for path in kept if f"{path}::" in listed} == kept
+
+
+def test_links_that_stay_resolve(done: RolledBack) -> None:
+    for path in ("README.md", "CHANGELOG.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", done.after[path].decode()):
+            assert (done.clone.root / path).parent.joinpath(target).exists(), f"{path}: {target}"
+
+
+def test_videos_go_when_it_is_told_so(done: RolledBack) -> None:
+    """Also afterwards, by running it again."""
+    elsewhere = done.clone.root / "data/elsewhere/video_jobs"
+    elsewhere.mkdir(parents=True)
+    done.run(REMOVE_VIDEOS="yes", FORGESYTE_DATA_DIR="data/elsewhere")
+    assert not elsewhere.exists()
+    assert (done.clone.root / "data/video_jobs/video.mp4").exists()
+
+
+def test_work_that_is_not_committed_is_not_lost(clone: Clone, tmp_path: Path) -> None:
+    (clone.root / "server/app/workers/mine.py").write_text('"""Work."""\n')
+    before = clone.files()
+    rollback.extract_as_told(clone, tmp_path / "rollback.sh")
+    with pytest.raises(AssertionError, match="Commit or stash"):
+        clone.run(f"bash {tmp_path}/rollback.sh")
+    assert clone.files() == before
+
+
+def test_nothing_goes_while_a_server_holds_the_database(clone: Clone, tmp_path: Path) -> None:
+    rollback.extract_as_told(clone, tmp_path / "rollback.sh")
+    clone.run(".venv/bin/alembic upgrade head")
+    before = clone.files()
+    holder = subprocess.Popen(
+        [
+            *(sys.executable, "-c"),
+            "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print(flush=True); input()",
+            clone.root / "data/foregsyte.duckdb",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(AssertionError, match="Conflicting lock"):
+            clone.run(f"bash {tmp_path}/rollback.sh")
+        holder.communicate(b"\n")
+    assert clone.files() == before
+
+
+def test_it_can_be_taken_back(done: RolledBack, tmp_path: Path) -> None:
+    """The last test of the module: it leaves the clone as it was before."""
+    for command in rollback.undoing():
+        done.clone.run(command)
+    tracked = {path: content for path, content in done.clone.files().items() if path in done.before}
+    del tracked["data/foregsyte.duckdb"]
+    assert tracked == {path: done.before[path] for path in tracked}
+    assert done.in_database("SELECT job_id, error_message FROM jobs")[0][1] is not None
