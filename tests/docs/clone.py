@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.docs.markdown import REPOSITORY, tracked_files
@@ -42,7 +43,7 @@ class Clone:
         self.run("git init --quiet --initial-branch main && git add --all")
         self.run("git commit --quiet --message 'As it is'")
 
-    def run(self, script: str, *, seconds: float = 60, **env: str) -> str:
+    def run(self, script: str, env: Mapping[str, str] | None = None, *, seconds: float = 60) -> str:
         """Run a script in bash, from the root, and return what it printed.
 
         Raises AssertionError, with all that it printed, when it fails.
@@ -50,7 +51,7 @@ class Clone:
         done = subprocess.run(
             ["bash", "-c", script],
             cwd=self.root,
-            env=self.env | env,
+            env=self.env | dict(env or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""The documents of the repository, and what stands in them."""
+"""The documents of the repository, and what is found in a text in Markdown."""
 
 import re
 import subprocess
@@ -41,23 +41,21 @@ def documents() -> list[Path]:
     return [REPOSITORY / path for path in tracked_files() if path.endswith(".md")]
 
 
-def fences(document: Path, language: str) -> list[str]:
+def fences(text: str, language: str) -> list[str]:
     """The code blocks of a language, in order."""
     return [
-        token.content
-        for token in _tokens(document)
-        if token.type == "fence" and token.info == language
+        token.content for token in _tokens(text) if token.type == "fence" and token.info == language
     ]
 
 
-def languages(document: Path) -> set[str]:
+def languages(text: str) -> set[str]:
     """The languages of all code blocks; the empty string for a block that names none."""
-    return {token.info for token in _tokens(document) if token.type in ("fence", "code_block")}
+    return {token.info for token in _tokens(text) if token.type in ("fence", "code_block")}
 
 
-def commands(document: Path) -> list[Command]:
+def commands(text: str) -> list[Command]:
     """The commands of the `console` blocks, in order."""
-    return [found for block in fences(document, "console") for found in _commands(block)]
+    return [found for block in fences(text, "console") for found in _commands(block)]
 
 
 def _commands(block: str) -> Iterator[Command]:
@@ -70,23 +68,21 @@ def _commands(block: str) -> Iterator[Command]:
         yield Command(first, rest.strip())
 
 
-def links(document: Path) -> list[str]:
+def links(text: str) -> list[str]:
     """The targets of all links and pictures."""
-    inline = [part for token in _tokens(document) for part in token.children or ()]
-    targets = [part.attrGet("href") or part.attrGet("src") for part in inline]
+    targets = [part.attrGet("href") or part.attrGet("src") for part in _inline(text)]
     return [str(target) for target in targets if target]
 
 
-def code_words(document: Path) -> set[str]:
+def code_words(text: str) -> set[str]:
     """Every word of two letters or more that is set in code font within a sentence."""
-    inline = [part for token in _tokens(document) for part in token.children or ()]
-    spans = [part.content for part in inline if part.type == "code_inline"]
+    spans = [part.content for part in _inline(text) if part.type == "code_inline"]
     return {word for span in spans for word in re.findall(r"[A-Za-z_]\w+", span)}
 
 
-def anchors(document: Path) -> set[str]:
+def anchors(text: str) -> set[str]:
     """The names that GitHub gives to the headings."""
-    tokens = _tokens(document)
+    tokens = _tokens(text)
     headings = [
         following.content for token, following in pairwise(tokens) if token.type == "heading_open"
     ]
@@ -106,5 +102,9 @@ def rows(text: str) -> list[list[str]]:
     return [[cell.strip(" `") for cell in row.split(" | ")] for row in found]
 
 
-def _tokens(document: Path) -> list[Token]:
-    return _PARSER.parse(document.read_text())
+def _inline(text: str) -> list[Token]:
+    return [part for token in _tokens(text) for part in token.children or ()]
+
+
+def _tokens(text: str) -> list[Token]:
+    return _PARSER.parse(text)

@@ -11,14 +11,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.docs.clone import Clone
-from tests.docs.markdown import PHASE, fences, section
+from tests.docs.markdown import PHASE, commands, fences, section
 
 PLAN = PHASE / "Rollback_Plan.md"
 BRANCH = "roll-back-phase-16"
 
 
 def script() -> str:
-    return "".join(fences(PLAN, "bash"))
+    return "".join(fences(PLAN.read_text(), "bash"))
 
 
 def removed() -> list[str]:
@@ -44,14 +44,13 @@ def kept() -> list[str]:
 
 def extract_as_told(clone: Clone, script: Path) -> None:
     """Take the script out of the plan with the command that the plan gives."""
-    (extraction, _) = fences(PLAN, "console")[0].splitlines()
-    clone.run(extraction.removeprefix("$ ").replace("/tmp/rollback.sh", str(script)))
+    extraction = commands(PLAN.read_text())[0].text
+    clone.run(extraction.replace("/tmp/rollback.sh", str(script)))
 
 
 def undoing() -> list[str]:
     """The commands that take the rollback back."""
-    block = section(PLAN.read_text(), "Taking it back")
-    return re.findall(r"^\$ (.*)$", block, re.MULTILINE)
+    return [command.text for command in commands(section(PLAN.read_text(), "Taking it back"))]
 
 
 def packages_that_went(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:

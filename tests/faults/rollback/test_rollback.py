@@ -18,12 +18,11 @@ def test_all_that_is_left_passes(tmp_path: Path) -> None:
     clone.run(f"bash {tmp_path}/rollback.sh")
     rollback.block_imports(tmp_path, rollback.packages_that_went(before, clone.files()))
 
-    printed = clone.run(
-        "touch .venv/.ready && make test",
-        seconds=10 * MINUTE,
-        CI="true",
-        PYTHONPATH=f"{tmp_path}:{clone.root}/server",
-        PYTEST_ADDOPTS="-p no:asyncio",  # still installed here, no longer configured
-    )
+    env = {
+        "CI": "true",
+        "PYTHONPATH": f"{tmp_path}:{clone.root}/server",
+        "PYTEST_ADDOPTS": "-p no:asyncio",  # still installed here, no longer configured
+    }
+    printed = clone.run("touch .venv/.ready && make test", env, seconds=10 * MINUTE)
 
     assert " passed" in printed

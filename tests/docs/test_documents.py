@@ -1,0 +1,188 @@
+"""The documents exist, their links resolve, and what they speak of is what the code has."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.core.settings import ENV_PREFIX, Settings
+from app.main import create_app
+from app.models.job import JobStatus
+from app.services.pipelines.registry import PipelineRegistry
+from tests.docs.markdown import (
+    PHASE,
+    REPOSITORY,
+    anchors,
+    code_words,
+    documents,
+    languages,
+    links,
+    rows,
+    section,
+    tracked_files,
+)
+
+TITLES = [
+    "Overview",
+    "Architecture",
+    "Endpoints",
+    "Migration_Guide",
+    "Rollback_Plan",
+    "Contributor_Exam",
+    "Release_Notes",
+]
+DOCUMENTS = documents()
+NAMES = [str(path.relative_to(REPOSITORY)) for path in DOCUMENTS]
+FILES = tracked_files()
+MAKEFILE = (REPOSITORY / "Makefile").read_text()
+OPENAPI: dict[str, Any] = create_app().openapi()["paths"]
+
+# The tests that run the commands of a document.
+RUN_BY = {
+    "README.md": "test_readme_commands.py",
+    ".ampcode/04_PHASE_NOTES/Phase_16/Migration_Guide.md": "test_migration_guide.py",
+    ".ampcode/04_PHASE_NOTES/Phase_16/Rollback_Plan.md": "test_rollback_plan.py",
+}
+NOT_COMMANDS = {"python", "toml", "json", "mermaid", ""}
+CLIENT_VARIABLE = f"{ENV_PREFIX}URL"
+
+everywhere = pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+
+
+def text_of(title: str) -> str:
+    return (PHASE / f"{title}.md").read_text()
+
+
+def test_the_documents_of_the_phase_are_there_and_the_overview_leads_to_each() -> None:
+    assert sorted(path.stem for path in PHASE.iterdir()) == sorted(TITLES)
+    assert {f"{title}.md" for title in TITLES[1:]} <= {*links(text_of("Overview"))}
+
+
+@everywhere
+def test_links_resolve(document: Path) -> None:
+    for link in links(document.read_text()):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        assert target.exists(), link
+        relative = target.relative_to(REPOSITORY)
+        assert any(Path(file).is_relative_to(relative) for file in FILES), f"{link} is untracked"
+        if anchor:
+            assert anchor in anchors(target.read_text()), link
+
+
+@everywhere
+def test_nothing_is_left_to_do(document: Path) -> None:
+    assert not re.search(r"\b(TODO|TBD|FIXME|XXX|coming soon)\b", document.read_text(), re.I)
+
+
+def test_every_block_of_commands_is_run_by_a_test() -> None:
+    with_commands = {
+        name
+        for name, document in zip(NAMES, DOCUMENTS, strict=True)
+        if languages(document.read_text()) - NOT_COMMANDS
+    }
+    assert with_commands == RUN_BY.keys()
+    assert {f"tests/docs/{test}" for test in RUN_BY.values()} <= {*FILES}
+
+
+@everywhere
+def test_make_targets_exist(document: Path) -> None:
+    targets = re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE)
+    assert {*re.findall(r"(?:^\$ |`)make ([a-z]+)", document.read_text(), re.M)} <= {*targets}
+
+
+def test_contributors_are_told_of_every_command() -> None:
+    told = (REPOSITORY / "CONTRIBUTING.md").read_text() + (REPOSITORY / "README.md").read_text()
+    for target in re.findall(r"^([a-z]+):.*## ", MAKEFILE, re.MULTILINE):
+        assert f"`make {target}`" in told, target
+
+
+@everywhere
+def test_settings_exist(document: Path) -> None:
+    known = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields} | {CLIENT_VARIABLE}
+    assert {*re.findall(rf"{ENV_PREFIX}[A-Z_]+[A-Z]", document.read_text())} <= known
+
+
+@everywhere
+def test_endpoints_exist(document: Path) -> None:
+    known = {path.partition("/{")[0] for path in OPENAPI}
+    text = document.read_text()
+    assert {*re.findall(r"(?<![\w.*])/video/\w+", text)} <= known
+    named = re.findall(r"\b(?:GET|POST|PUT|PATCH|DELETE|HEAD) (/\S*?)[`\]|, ]", text)
+    assert {path.partition("/{")[0].partition("/…")[0] for path in named} <= known | {"/"}
+
+
+def endpoints() -> dict[tuple[str, str], set[str]]:
+    """The status codes of each endpoint that is described."""
+    text = text_of("Endpoints")
+    found = re.findall(r"^## (([A-Z]+) (/video/\S+))$", text, re.MULTILINE)
+    return {
+        (method, path): {row[0] for row in rows(section(text, heading)) if row[0].isdecimal()}
+        for heading, method, path in found
+    }
+
+
+def test_the_endpoints_are_described_and_no_others() -> None:
+    methods = {(method.upper(), path) for path, item in OPENAPI.items() for method in item}
+    assert endpoints().keys() == methods
+
+
+@pytest.mark.parametrize("endpoint", endpoints(), ids=lambda endpoint: endpoint[1])
+def test_an_endpoint_s_errors_are_described_and_no_others(endpoint: tuple[str, str]) -> None:
+    method, path = endpoint
+    answers = {*OPENAPI[path][method.lower()]["responses"]} - {"200"}
+    assert endpoints()[endpoint] == answers
+
+
+def test_the_states_are_those_of_the_code() -> None:
+    diagram = section(text_of("Architecture"), "States")
+    moves = re.findall(r"^    (\S+) --> ([^\s:]+)", diagram, re.MULTILINE)
+    assert {state for move in moves for state in move} - {"[*]"} == {*JobStatus}
+    progress = section(text_of("Endpoints"), "GET /video/status/{job_id}")
+    assert {*re.findall(r"`(\w+)`", progress)} >= {*JobStatus}
+
+
+def test_the_release_notes_name_every_pipeline() -> None:
+    notes = text_of("Release_Notes")
+    assert {name for name in PipelineRegistry().ids() if f"`{name}`" not in notes} == set()
+
+
+@pytest.mark.parametrize("title", ["Overview", "Architecture", "Endpoints", "Contributor_Exam"])
+def test_every_word_in_code_font_stands_in_the_code(title: str) -> None:
+    kinds = (".py", ".toml", ".yml", ".yaml", ".ini", "Makefile")
+    code = "\n".join((REPOSITORY / path).read_text() for path in FILES if path.endswith(kinds))
+    known = {*re.findall(r"[A-Za-z_]\w+", code)}
+    assert code_words(text_of(title)) - known == set()
+
+
+@pytest.mark.parametrize("form", ["bug.yml", "feature.yml", "config.yml"])
+def test_the_issue_forms_are_ones(form: str) -> None:
+    schema = "config" if form == "config.yml" else "forms"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "check_jsonschema"),
+            *("--builtin-schema", f"vendor.github-issue-{schema}"),
+            REPOSITORY / ".github/ISSUE_TEMPLATE" / form,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_changelog_has_the_usual_form() -> None:
+    text = (REPOSITORY / "CHANGELOG.md").read_text()
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert headings[0] == "[Unreleased]"
+    assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", line) for line in headings[1:])
+    kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert {*re.findall(r"^### (.*)$", text, re.MULTILINE)} <= kinds
+    version = re.search(r'^version = "(.*)"$', (REPOSITORY / "pyproject.toml").read_text(), re.M)
+    assert version
+    assert headings[1].startswith(f"[{version[1]}]")

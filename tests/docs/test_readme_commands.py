@@ -1,0 +1,92 @@
+"""The commands of the README run, in order, and print what stands below them."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.markdown import REPOSITORY, Command, commands
+from tests.fixtures.make_tiny_mp4 import TINY_MP4
+from tests.support.client import wait_for
+from tests.support.server import ServerProcess
+
+COMMANDS = commands((REPOSITORY / "README.md").read_text())
+MAKE = [command for command in COMMANDS if command.text.startswith("make ")]
+URL = "http://127.0.0.1:8000"
+UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+TIME = r"\d{4}-\d\d-\d\dT[\d:.]+Z"
+NUMBER = r"(?<=:)\d+(?:\.\d+)?(?=[,}])"
+BIN = Path(sys.executable).parent
+
+# Go on until they are stopped.
+PROCESSES = re.compile(r"forgesyte (serve|worker)\b")
+CALLS = [
+    command for command in COMMANDS if command not in MAKE and not PROCESSES.match(command.text)
+]
+
+
+def masked(output: str) -> str:
+    """Without what differs from run to run, and without spaces, which are for the reader."""
+    text = re.sub(r"\s", "", output)
+    for pattern, mask in (UUID, "ID"), (TIME, "TIME"), (NUMBER, "N"):
+        text = re.sub(pattern, mask, text)
+    return text
+
+
+def prints(output: str, expected: str) -> bool:
+    """Whether it begins as expected; … leaves something out."""
+    pattern = ".*".join(map(re.escape, masked(expected).split("…")))
+    return re.match(pattern, masked(output)) is not None
+
+
+@pytest.mark.parametrize("command", MAKE, ids=lambda command: command.text)
+def test_make_knows_what_to_do(command: Command) -> None:
+    subprocess.run(
+        ["bash", "-c", command.text.replace("make", "make --dry-run", 1)],
+        cwd=REPOSITORY,
+        check=True,
+        capture_output=True,
+    )
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path / "data") as server:
+        yield server
+
+
+def test_every_call_prints_what_stands_below_it(server: ServerProcess, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "tests/fixtures").mkdir(parents=True)
+    for path in ("video.mp4", "tests/fixtures/tiny.mp4"):
+        shutil.copyfile(TINY_MP4, folder / path)
+    environment = os.environ | {
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "FORGESYTE_URL": server.base_url,
+        "NO_PROXY": "*",
+    }
+    job_id = ""
+    for command in CALLS:
+        if job_id and re.search(UUID, command.text):
+            wait_for(server.base_url, job_id, 60)
+        script = re.sub(UUID, job_id, command.text).replace(URL, server.base_url)
+        if shutil.which("jq") is None:
+            script = re.sub(r"\| jq .*", "", script)
+        done = subprocess.run(
+            ["bash", "-c", f"set -o pipefail; {script}"],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command.text}\n{done.stderr}"
+        assert prints(done.stdout, command.output), f"{command.text}\n{done.stdout}"
+        if found := re.search(UUID, done.stdout):
+            job_id = found[0]
