@@ -32,7 +32,6 @@ class Clone:
         }
         self.env |= _AUTHOR | {
             "PYTHONPATH": str(root / "server"),
-            "PYTHONDONTWRITEBYTECODE": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
         }
         for path in tracked_files():

@@ -163,11 +163,22 @@ def test_the_configuration_that_stays_is_the_one_there_is(done: RolledBack) -> N
     assert {*after["project"]["dependencies"]} <= {*before["project"]["dependencies"]}
     assert after["project"]["version"] == before["project"]["version"]
     assert after["project"]["entry-points"] == before["project"]["entry-points"]
-    assert after["tool"]["ruff"]["lint"]["select"] == before["tool"]["ruff"]["lint"]["select"]
-    development = [
-        files["requirements-dev.txt"].decode().split() for files in (done.before, done.after)
-    ]
-    assert {*development[1]} <= {*development[0]}
+    assert after["tool"]["ruff"]["lint"] == before["tool"]["ruff"]["lint"]
+    for tool in ("ruff", "mypy", "pytest"):
+        assert is_part(after["tool"][tool], before["tool"][tool])
+    written, found = (
+        files["requirements-dev.txt"].splitlines() for files in (done.after, done.before)
+    )
+    assert {*written} - {b"-e ."} <= {*found}
+
+
+def is_part(part: object, whole: object) -> bool:
+    """Whether all that is configured in `part` is so in `whole`, which may have more."""
+    if isinstance(part, dict) and isinstance(whole, dict):
+        return all(key in whole and is_part(part[key], whole[key]) for key in part)
+    if isinstance(part, list) and isinstance(whole, list):
+        return all(any(is_part(item, other) for other in whole) for item in part)
+    return part == whole
 
 
 @pytest.fixture
@@ -181,15 +192,6 @@ def test_the_application_still_starts(application: LocalServer) -> None:
     answer = httpx2.get(f"{application.base_url}/openapi.json", trust_env=False)
     assert answer.status_code == 200
     assert answer.json()["paths"] == {}
-
-
-def test_the_tests_that_stay_can_be_collected(done: RolledBack) -> None:
-    everywhere = "--override-ini norecursedirs='.*'"  # the fault suite as well
-    listed = done.clone.run(
-        f".venv/bin/python -m pytest -p no:asyncio {everywhere} --collect-only --quiet"
-    )
-    kept = {path for path in done.after if re.match(r"tests/.*test_\w+\.py$", path)}
-    assert {path for path in kept if f"{path}::" in listed} == kept
 
 
 def test_links_that_stay_resolve(done: RolledBack) -> None:
@@ -218,7 +220,6 @@ def test_work_that_is_not_committed_is_not_lost(clone: Clone, tmp_path: Path) ->
 
 def test_nothing_goes_while_a_server_holds_the_database(clone: Clone, tmp_path: Path) -> None:
     rollback.extract_as_told(clone, tmp_path / "rollback.sh")
-    clone.run(".venv/bin/alembic upgrade head")
     before = clone.files()
     holder = subprocess.Popen(
         [
@@ -235,7 +236,7 @@ def test_nothing_goes_while_a_server_holds_the_database(clone: Clone, tmp_path: 
         with pytest.raises(AssertionError, match="Conflicting lock"):
             clone.run(f"bash {tmp_path}/rollback.sh")
         holder.communicate(b"\n")
-    assert clone.files() == before
+    assert {*clone.files()} - {*before} == {"data/foregsyte.duckdb"}
 
 
 def test_it_can_be_taken_back(done: RolledBack, tmp_path: Path) -> None:
