@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+import forgesyte_client
+from app.core import errors
 from app.core.settings import ENV_PREFIX, Settings
 from app.main import create_app
 from app.models.job import JobStatus
@@ -137,6 +139,21 @@ def test_an_endpoint_s_errors_are_described_and_no_others(endpoint: tuple[str, s
     method, path = endpoint
     answers = {*OPENAPI[path][method.lower()]["responses"]} - {"200"}
     assert endpoints()[endpoint] == answers
+
+
+def test_every_error_of_a_request_is_one_of_an_endpoint() -> None:
+    codes = {str(kind.status.value) for kind in errors.RequestError.__subclasses__()}
+    assert codes <= set().union(*endpoints().values())
+
+
+def test_the_client_s_errors_are_described_and_no_others() -> None:
+    named = {row[0] for row in rows(section(text_of("Endpoints"), "What the client raises"))}
+    raised = {
+        name
+        for name, kind in vars(forgesyte_client).items()
+        if isinstance(kind, type) and issubclass(kind, forgesyte_client.ForgeSyteClientError)
+    }
+    assert named - {"error", "---"} == raised - {"ForgeSyteClientError"}
 
 
 def test_the_states_are_those_of_the_code() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from tests.docs.markdown import REPOSITORY, Command, commands
 from tests.fixtures.make_tiny_mp4 import TINY_MP4
 from tests.support.client import wait_for
 from tests.support.server import ServerProcess
+from tools.local_server import AppProcess, wait_until
 
 COMMANDS = commands((REPOSITORY / "README.md").read_text())
 MAKE = [command for command in COMMANDS if command.text.startswith("make ")]
@@ -23,11 +25,8 @@ TIME = r"\d{4}-\d\d-\d\dT[\d:.]+Z"
 NUMBER = r"(?<=:)\d+(?:\.\d+)?(?=[,}])"
 BIN = Path(sys.executable).parent
 
-# Go on until they are stopped.
-PROCESSES = re.compile(r"forgesyte (serve|worker)\b")
-CALLS = [
-    command for command in COMMANDS if command not in MAKE and not PROCESSES.match(command.text)
-]
+GO_ON = [command for command in COMMANDS if re.match(r"forgesyte (serve|worker)\b", command.text)]
+CALLS = [command for command in COMMANDS if command not in MAKE + GO_ON]
 
 
 def masked(output: str) -> str:
@@ -52,6 +51,17 @@ def test_make_knows_what_to_do(command: Command) -> None:
         check=True,
         capture_output=True,
     )
+
+
+@pytest.mark.parametrize("command", GO_ON, ids=lambda command: command.text.split("#")[0])
+def test_what_goes_on_starts(command: Command, tmp_path: Path) -> None:
+    words = shlex.split(command.text, comments=True)
+    process = AppProcess(
+        [str(BIN / words[0]), *words[1:]], tmp_path / "data", env={"FORGESYTE_PORT": "0"}
+    )
+    with process:
+        wait_until(lambda: "Recovered: 0 pending" in process.log(), 60, "Starting")
+        process.stop()
 
 
 @pytest.fixture
