@@ -13,9 +13,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import jobs, uploads
+from tests.benchmarks import frames, jobs, uploads
 
-SECTIONS = {"uploads": uploads.measure, "jobs": jobs.measure}
+SECTIONS = {"uploads": uploads.measure, "jobs": jobs.measure, "frames": frames.measure}
 ROOT = Path(__file__).parents[2]
 
 

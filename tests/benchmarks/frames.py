@@ -1,14 +1,14 @@
 """What a frame costs: decoding it, and looking at it.
 
-`python -m tests.benchmarks.frames` prints one line for each measurement. Designs that are compared
-take turns, and the best of several rounds counts: the machine may have other things to do.
+Designs that are compared take turns, and the best of several rounds counts: the machine may have
+other things to do.
 """
 
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from statistics import median
 from typing import Any, NamedTuple
 
 import av
@@ -16,6 +16,7 @@ import numpy as np
 
 from app.services.pipelines.registry import PipelineRegistry
 from app.services.video_file_pipeline_service import VideoFilePipelineService
+from tests.benchmarks.report import Cell, Report, Table, Target
 from tests.clips import encode_clip
 from tests.services.pipelines.drawing import code, page, paste
 from tests.support.footage import FRAME_COUNTS, clip
@@ -71,20 +72,37 @@ def fastest(functions: Mapping[str, Callable[[], object]]) -> dict[str, Cost]:
     return best
 
 
-def decoding() -> None:
-    print("frames/s (and ms of processor a frame) of a bare PyAV loop, and with a pipeline that")
-    print("does nothing; beside other work on the machine trust the processor time")
+def measure(folder: Path) -> Report:
+    decoded, ratios = decoding()
+    return Report(
+        [decoded, overlap(), pipelines(folder)],
+        [
+            Target(
+                "frames/s of a pipeline that does nothing, × a bare loop",
+                median(ratios),
+                0.95,
+                at_least=True,
+            )
+        ],
+    )
+
+
+def decoding() -> tuple[Table, list[float]]:
+    """A bare PyAV loop beside a pipeline that does nothing."""
+    rows: list[list[Cell]] = []
+    ratios = []
     for name, count in FRAME_COUNTS.items():
         path = clip(name)
         costs = fastest({"bare": partial(bare_loop, path), "ours": partial(run_on_file, path)})
-        columns = "   ".join(
-            f"{key} {count / cost.wall:6.0f} ({cost.cpu / count * 1000:.2f})"
-            for key, cost in costs.items()
-        )
-        print(f"  {name:24} {columns}   ratio {costs['bare'].wall / costs['ours'].wall:.2f}")
+        bare, ours = costs["bare"], costs["ours"]
+        ratios.append(bare.wall / ours.wall)
+        cpu = [cost.cpu / count * 1000 for cost in (bare, ours)]
+        rows.append([name, count / bare.wall, count / ours.wall, ratios[-1], *cpu])
+    columns = ("", "bare frames/s", "ours frames/s", "ratio", "bare CPU ms", "ours CPU ms")
+    return Table(f"Decoding, best of {ROUNDS}", columns, rows), ratios
 
 
-def overlap() -> None:
+def overlap() -> Table:
     """A pipeline that leaves the processor alone while decoding goes on behind it."""
     name = "bigbuckbunny.mp4"
     pause = 0.004
@@ -105,33 +123,27 @@ def overlap() -> None:
             "both": partial(service.run_on_file, clip(name), "wait"),
         }
     )
-    print(f"ms a frame, {name}: decoding goes on behind the pipeline")
-    print(
-        "  " + "   ".join(f"{k} {c.wall / FRAME_COUNTS[name] * 1000:.2f}" for k, c in costs.items())
-    )
+    row: list[Cell] = [name, *(cost.wall / FRAME_COUNTS[name] * 1000 for cost in costs.values())]
+    return Table("Decoding goes on behind the pipeline, ms a frame", ("", *costs), [row])
 
 
-def pipelines() -> None:
+def pipelines(folder: Path) -> Table:
+    """The built-in pipelines, decoding included, and JPEG beside them."""
     registry = PipelineRegistry()
-    with TemporaryDirectory() as folder:
-        text = encode_clip(Path(folder) / "text.mp4", [page(LINES)] * 10)
-        codes = encode_clip(Path(folder) / "codes.mp4", [page_of_codes()] * 10)
-        videos = {
-            "640x480, 4 lines of text": text,
-            "640x480, 2 codes": codes,
-            "640x272, footage": clip("bikes.mp4"),
-            "1280x720, footage": clip("bigbuckbunny.mp4"),
-        }
-        print("ms a frame of the built-in pipelines, JPEG beside them; resident memory afterwards")
-        for pipeline_id in ("ocr", "barcodes", "quality"):
-            for label, path in videos.items():
-                print(
-                    f"  {pipeline_id:10} {label:26} {milliseconds(registry, pipeline_id, path):7.1f}"
-                )
-            print(f"  {pipeline_id:10} {'memory':26} {resident_megabytes():7.0f} MB")
-        jpeg = Calls(lambda payload: {"bytes": len(payload["image_bytes"])})
-        for label, path in videos.items():
-            print(f"  {'jpeg':10} {label:26} {milliseconds(jpeg, 'jpeg', path):7.1f}")
+    videos = {
+        "640x480, 4 lines of text": encode_clip(folder / "text.mp4", [page(LINES)] * 10),
+        "640x480, 2 codes": encode_clip(folder / "codes.mp4", [page_of_codes()] * 10),
+        "640x272, footage": clip("bikes.mp4"),
+        "1280x720, footage": clip("bigbuckbunny.mp4"),
+    }
+    rows: list[list[Cell]] = []
+    for pipeline_id in ("ocr", "barcodes", "quality"):
+        times = [milliseconds(registry, pipeline_id, path) for path in videos.values()]
+        rows.append([pipeline_id, *times, resident_megabytes()])
+    jpeg = Calls(lambda payload: {"bytes": len(payload["image_bytes"])})
+    times = [milliseconds(jpeg, "jpeg", path) for path in videos.values()]
+    rows.append(["jpeg", *times, resident_megabytes()])
+    return Table("Pipelines, ms a frame", ("", *videos, "RSS MiB afterwards"), rows)
 
 
 def page_of_codes() -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -155,13 +167,3 @@ def milliseconds(dag_service: Any, pipeline_id: str, path: Path) -> float:
 def resident_megabytes() -> float:
     status = Path("/proc/self/status").read_text().splitlines()
     return int(next(line.split()[1] for line in status if line.startswith("VmRSS"))) / 1024
-
-
-def main() -> None:
-    decoding()
-    overlap()
-    pipelines()
-
-
-if __name__ == "__main__":
-    main()
