@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.durability.strace import whole_calls
 from tests.support.client import wait_until
 from tests.support.pipelines import READY, FrameEvent, read_events, write_pipeline_package
 from tests.support.server import ServerProcess
@@ -202,3 +203,18 @@ def test_each_raising_pipeline_raises(pipeline_id: str, last_line: str) -> None:
 
 def test_the_crashing_pipeline_crashes() -> None:
     assert run_pipeline(READY, "segfault").returncode == -signal.SIGSEGV
+
+
+def test_system_calls_that_were_reported_in_two_halves_are_put_together() -> None:
+    lines = [
+        "11 fsync(5</a> <unfinished ...>",
+        "12 fdatasync(6</b>) = 0",
+        "13 fdatasync(7</c> <unfinished ...>",
+        "11 <... fsync resumed>) = -1 EIO (Input/output error) (INJECTED)",
+        "13 <... fdatasync resumed>) = 0",
+    ]
+    assert list(whole_calls(lines)) == [
+        "12 fdatasync(6</b>) = 0",
+        "11 fsync(5</a> ) = -1 EIO (Input/output error) (INJECTED)",
+        "13 fdatasync(7</c> ) = 0",
+    ]

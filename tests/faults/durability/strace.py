@@ -1,12 +1,16 @@
 """Failing and killing a process at one of its system calls, from outside."""
 
+import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.client import wait_until
 from tools.local_server import AppProcess
+
+UNFINISHED = "<unfinished ...>"
+RESUMED = re.compile(r"<\.\.\. \w+ resumed>")
 
 
 class Trace:
@@ -20,12 +24,26 @@ class Trace:
 
     def failed(self) -> list[str]:
         """The calls that were made to fail."""
-        return [line for line in self.lines() if line.endswith("(INJECTED)")]
+        return [call for call in whole_calls(self.lines()) if call.endswith("(INJECTED)")]
 
     def killed_at(self) -> str:
         """The call that the process did not live to make. Waits for the process's end."""
         wait_until(lambda: "+++ killed by SIGKILL +++" in "".join(self.lines()), 60, "The kill")
-        return next(line for line in self.lines() if line.endswith(("<unfinished ...>", "= ?")))
+        return next(line for line in self.lines() if line.endswith((UNFINISHED, "= ?")))
+
+
+def whole_calls(lines: Iterable[str]) -> Iterator[str]:
+    """One line a call. strace breaks off the line of a call when another thread makes one
+    meanwhile, and what it was called with stands in the first half alone."""
+    begun: dict[str, str] = {}
+    for line in lines:
+        thread = line.partition(" ")[0]
+        if line.endswith(UNFINISHED):
+            begun[thread] = line.removesuffix(UNFINISHED)
+        elif resumed := RESUMED.search(line):
+            yield begun.pop(thread, "") + line[resumed.end() :]
+        else:
+            yield line
 
 
 @contextmanager
