@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.uploads.stored import files, jobs, videos
+from tests.faults.uploads.stored import files, jobs, lasting_files, videos
 from tests.support.client import wait_until
 from tests.support.pipelines import READY
 from tests.support.server import ServerProcess
@@ -33,6 +33,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 @pytest.fixture
 def nothing_is_left(server: ServerProcess) -> Iterator[None]:
     """The test adds no file."""
-    before = files(server.data_dir)
+    before = lasting_files(server.data_dir)
     yield
     wait_until(lambda: files(server.data_dir) == before, 10, "The end of what was uploaded")

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import duckdb
 
+from tests.support.client import wait_until
+
 DATABASE = "foregsyte.duckdb"
 
 
@@ -11,6 +13,16 @@ def files(data_dir: Path) -> set[str]:
     """Every file but the database, by its path in the data folder."""
     found = {str(path.relative_to(data_dir)) for path in data_dir.rglob("*") if path.is_file()}
     return {path for path in found if not path.startswith(DATABASE)}
+
+
+def lasting_files(data_dir: Path) -> set[str]:
+    """The same once no upload has a temporary name, which may outlive its answer for a moment."""
+
+    def nothing_is_coming_in() -> bool:
+        return not any(".incoming" in path for path in files(data_dir))
+
+    wait_until(nothing_is_coming_in, 10, "The end of temporary names")
+    return files(data_dir)
 
 
 def videos(job_ids: set[str]) -> set[str]:

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.faults.uploads.conftest import LIMIT
-from tests.faults.uploads.stored import files, videos
+from tests.faults.uploads.stored import files, lasting_files, videos
 from tests.support.client import wait_until
 from tests.support.server import ServerProcess
 from tests.support.uploads import (
@@ -42,7 +42,7 @@ def outside(server: ServerProcess) -> set[Path]:
 
 @pytest.mark.parametrize("name", FILE_NAMES.values(), ids=FILE_NAMES)
 def test_file_names_are_never_used(server: ServerProcess, name: bytes) -> None:
-    inside, beside = files(server.data_dir), outside(server)
+    inside, beside = lasting_files(server.data_dir), outside(server)
     answer = submit_form(server.port, PIPELINE, file_part(name) + FTYP)
     if answer.status == 200:
         inside |= videos({answer.job_id})
