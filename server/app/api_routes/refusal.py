@@ -9,6 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 MAX_REST_BYTES = 4 * 1024 * 1024
 MAX_REST_SECONDS = 1
+LAST_LOOK_SECONDS = 0.2
 
 
 class Body:
@@ -28,8 +29,9 @@ class Refusal(JSONResponse):
     """Closes the connection, but not before the client has had time to read why.
 
     A connection that is closed with bytes unread is reset, and at a reset many a client forgets
-    what it has not read yet. So the answer goes out first, and then the rest of the body is read
-    and thrown away, until the client hangs up or a limit is reached.
+    what it has not read yet. So the answer goes out first, and the rest of the body is read and
+    thrown away. Past MAX_REST_BYTES nothing more is taken, but the connection stays open a little
+    longer: a client that is just about to send on would otherwise be reset before it looks.
     """
 
     def __init__(self, content: object, status: HTTPStatus, body: Body) -> None:
@@ -52,7 +54,10 @@ class Refusal(JSONResponse):
 
 
 async def discard(body: Body) -> None:
+    """Read what is left of a body, up to MAX_REST_BYTES of it."""
     left = MAX_REST_BYTES
     while left > 0 and not body.ended:
         message = await body()
         left -= len(message.get("body", b""))
+    if not body.ended:
+        await asyncio.sleep(LAST_LOOK_SECONDS)
