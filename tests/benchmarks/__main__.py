@@ -13,9 +13,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import frames, jobs, uploads
+from tests.benchmarks import frames, jobs, latency, uploads
 
-SECTIONS = {"uploads": uploads.measure, "jobs": jobs.measure, "frames": frames.measure}
+SECTIONS = {
+    "uploads": uploads.measure,
+    "jobs": jobs.measure,
+    "latency": latency.measure,
+    "frames": frames.measure,
+}
 ROOT = Path(__file__).parents[2]
 
 

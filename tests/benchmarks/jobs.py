@@ -174,7 +174,7 @@ def fill_table(data_dir: Path, rows: int) -> list[str]:
 def time_to_running(data_dir: Path, one_frame: Path) -> tuple[Table, list[Target]]:
     """From the moment a submit is answered to the `updated_at` of the running row."""
     delays = []
-    env = {"PIPELINE_SLEEP_SECONDS": "0.2"}
+    env = {"PIPELINE_SLEEP_SECONDS": "1"}
     with ServerProcess(data_dir, plugins=[READY], env=env, args=["--no-access-log"]) as server:
         for _ in range(PICKED_UP):
             job_id = submit(server.base_url, one_frame, "sleep")

@@ -78,5 +78,12 @@ def print_table(console: Console, table: Table) -> None:
     for number, name in enumerate(table.columns):
         printed.add_column(name, justify="right" if number else "left")
     for row in table.rows:
-        printed.add_row(*(cell if isinstance(cell, str) else f"{cell:.3g}" for cell in row))
+        printed.add_row(*map(shown, row))
     console.print(printed)
+
+
+def shown(cell: Cell) -> str:
+    """A number to three digits or, from a thousand up, as a whole."""
+    if isinstance(cell, str):
+        return cell
+    return f"{cell:,.0f}" if cell >= 1000 else f"{cell:.3g}"

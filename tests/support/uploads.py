@@ -3,8 +3,9 @@
 import os
 import select
 import socket
-from collections.abc import Iterable
-from contextlib import suppress
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
@@ -127,3 +128,27 @@ def write_video(path: Path, size: int) -> Path:
 def submit_form(port: int, *parts: bytes) -> Answer:
     body = form(*parts)
     return send(port, request_head(len(body)), body)
+
+
+@contextmanager
+def trickling(port: int, uploads: int) -> Iterator[None]:
+    """So many uploads at once, each sent at a byte per second."""
+    before = form_before_file()
+    over = threading.Event()
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(port)) for _ in range(uploads)]
+        for connection in connections:
+            connection.sendall(request_head(1_000_000) + before + FTYP)
+
+        def trickle() -> None:
+            while not over.wait(1):
+                for connection in connections:
+                    connection.sendall(b"x")
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()

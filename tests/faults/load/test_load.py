@@ -7,107 +7,28 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
-from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy.orm import sessionmaker
 
-from app.core.database import build_engine, migrate
-from app.services.job_store import JobStore, NewJob
-from app.services.results import write_results
+from tests.benchmarks.latency import status_in_the_mix
 from tests.fixtures.make_tiny_mp4 import TINY_MP4
 from tests.support.client import connect, status, submit, wait_for, wait_until
-from tests.support.footage import clip
+from tests.support.jobs import completed_job
 from tests.support.pipelines import READY
 from tests.support.polling import LatencyProbe
 from tests.support.server import ServerProcess
 
 MIB = 1024 * 1024
-FTYP = b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isommp42"
-
 P99_SECONDS = 4 * 0.025
 MAX_SECONDS = 4 * 0.100
 STALL_SECONDS = 4 * 0.050
 
 
-def completed_job(data_dir: Path, result_bytes: int) -> UUID:
-    """A completed job with results of about that size, made while no server runs."""
-    job_id = uuid4()
-    engine = build_engine(f"duckdb:///{data_dir / 'foregsyte.duckdb'}")
-    store = JobStore(sessionmaker(engine))
-    videos = data_dir / "video_jobs"
-    videos.mkdir(parents=True, exist_ok=True)
-    text = "x" * 10_000
-    results = ({"frame_index": n, "result": {"text": text}} for n in range(result_bytes // 10_000))
-    key = f"{job_id}_results.json"
-    write_results(videos / key, job_id, results)
-    with engine.connect() as connection:
-        migrate(connection)
-        store.create([NewJob(job_id, "nothing", f"{job_id}.mp4")])
-        store.claim(job_id)
-        store.complete(job_id, key)
-    engine.dispose()
-    return job_id
-
-
-def upload_zeros(base_url: str, size: int) -> str:
-    """Submit an MP4 of `size` bytes that no pipeline can decode, without holding it in memory."""
-
-    class Zeros:
-        def __init__(self) -> None:
-            self.left = size
-            self.head = FTYP
-
-        def read(self, amount: int = MIB) -> bytes:
-            head, self.head = self.head, b""
-            piece = head + bytes(min(max(amount, 0) or MIB, self.left) - len(head))
-            self.left -= len(piece)
-            return piece
-
-    boundary = b"boundary"
-    before = (
-        b'--boundary\r\nContent-Disposition: form-data; name="pipeline_id"\r\n\r\nbarcodes\r\n'
-        b'--boundary\r\nContent-Disposition: form-data; name="file"; filename="v.mp4"\r\n\r\n'
-    )
-    after = b"\r\n--boundary--\r\n"
-
-    def body() -> object:
-        yield before
-        zeros = Zeros()
-        while zeros.left:
-            yield zeros.read()
-        yield after
-
-    headers = {
-        "Content-Type": f"multipart/form-data; boundary={boundary.decode()}",
-        "Content-Length": str(len(before) + size + len(after)),
-    }
-    with connect(base_url) as client:
-        response = client.post("/video/submit", content=body(), headers=headers)  # type: ignore[arg-type]
-    assert response.status_code == 200, response.text
-    return str(response.json()["job_id"])
-
-
 def test_status_answers_in_milliseconds_while_everything_else_happens(tmp_path: Path) -> None:
-    data_dir = tmp_path / "data"
-    finished = completed_job(data_dir, 20 * MIB)
-    with ServerProcess(data_dir) as server:
-        job_id = submit(server.base_url, clip("carphone_pristine.mp4"), "ocr")
-        wait_until(
-            lambda: status(server.base_url, job_id)["status"] != "pending", 30, "The job's start"
-        )
-        with (
-            LatencyProbe(server.base_url, f"/video/status/{job_id}") as probe,
-            ThreadPoolExecutor(2) as threads,
-        ):
-            upload = threads.submit(upload_zeros, server.base_url, 512 * MIB)
-            while not upload.done():
-                with connect(server.base_url) as client:
-                    assert len(client.get(f"/video/results/{finished}").content) > 20 * MIB
-            upload.result()
-        assert len(probe.latencies) > 50
-        assert probe.quantile(0.99) <= P99_SECONDS
-        assert max(probe.latencies) <= MAX_SECONDS
+    probe = status_in_the_mix(tmp_path, "ocr", uploads=1)
+    assert len(probe.latencies) > 50
+    assert probe.quantile(0.99) <= P99_SECONDS
+    assert max(probe.latencies) <= MAX_SECONDS
 
 
 def test_sixteen_clients_meet_no_conflict_and_nothing_is_stuck(tmp_path: Path) -> None:
@@ -141,7 +62,7 @@ def test_results_are_handed_out_without_being_parsed(tmp_path: Path, size: int) 
     data_dir = tmp_path / "data"
     job_id = completed_job(data_dir, size)
     with ServerProcess(data_dir) as server:
-        status(server.base_url, str(job_id))
+        status(server.base_url, job_id)
         before = server.rss()
         received = 0
         with (

@@ -39,6 +39,18 @@ def sleep() -> Pipeline:
     return run
 
 
+def busy() -> Pipeline:
+    """Keeps the interpreter from everybody else for a tenth of a second a frame."""
+
+    def run(payload: Mapping[str, Any]) -> dict[str, Any]:
+        turns, end = 0, time.perf_counter() + 0.1
+        while time.perf_counter() < end:
+            turns += 1
+        return {"turns": turns}
+
+    return run
+
+
 def nothing() -> Pipeline:
     return lambda payload: {}
 
