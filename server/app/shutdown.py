@@ -1,6 +1,7 @@
 """One stop of the process, whoever asks for it: a signal, or the end of the lifespan."""
 
 import asyncio
+import itertools
 import logging
 import signal
 import threading
@@ -9,7 +10,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from app.core.waiting import wait_any
-from app.runtime import FRAME_SECONDS, Runtime, leave
+from app.runtime import EXIT_FAILURE, FRAME_SECONDS, Runtime, leave
 
 logger = logging.getLogger(__name__)
 
@@ -40,9 +41,12 @@ class Shutdown:
             yield
             return
         previous = {number: signal.getsignal(number) for number in SIGNALS}
+        # A second signal can come before the loop has heard of the first, even in the middle of
+        # this handler, and uvicorn's handler must not see it: it would skip the lifespan's end.
+        arrivals = itertools.count()
 
         def handle(number: int, frame: FrameType | None) -> None:
-            first = self._task is None
+            first = next(arrivals) == 0 and self._task is None
             self._loop.call_soon_threadsafe(self.on_signal, number)
             inner = previous[signal.Signals(number)]
             if first and callable(inner):
@@ -79,6 +83,8 @@ class Shutdown:
     def _start(self, exit_code: int | None) -> None:
         self._begin()
         self._task = asyncio.create_task(self._stop(exit_code), name="shutdown")
+        if exit_code is not None:
+            self._task.add_done_callback(leave_if_failed)
 
     async def _stop(self, exit_code: int | None) -> None:
         deadline = self._loop.time() + self._runtime.settings.shutdown_grace_seconds
@@ -96,6 +102,13 @@ class Shutdown:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._runtime.close(), FRAME_SECONDS)
         leave(exit_code)
+
+
+def leave_if_failed(task: asyncio.Task[None]) -> None:
+    """A stop that broke would never end: nobody else brings the process down."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.critical("The stop has failed; leaving", exc_info=error)
+        leave(EXIT_FAILURE)
 
 
 def belongs_to_stopping_server(handler: object) -> bool:

@@ -1,0 +1,43 @@
+"""Which signals reach the handlers that were there before."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from app.core.settings import Settings
+from app.runtime import Runtime
+from app.shutdown import Shutdown
+
+Heard = list[int]
+
+
+@pytest.fixture
+def heard() -> Iterator[Heard]:
+    """What reached the handlers of a server that was there first."""
+    numbers: Heard = []
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        numbers.append(number)
+
+    previous = {n: signal.signal(n, hear) for n in (signal.SIGINT, signal.SIGTERM)}
+    yield numbers
+    for number, handler in previous.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+async def test_only_the_first_of_two_that_come_together_is_passed_on(
+    tmp_path: Path, heard: Heard, second: signal.Signals
+) -> None:
+    runtime = Runtime(Settings(data_dir=tmp_path))
+    await runtime.start()
+    shutdown = Shutdown(runtime)
+    with shutdown.wrapping_signal_handlers():
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(second)  # before the loop has run
+        await shutdown.finish()
+    assert heard == [signal.SIGTERM]
