@@ -38,8 +38,8 @@ class IncomingFile:
     """A file on its way to `folder`, under a name of its own until something takes it over.
 
     One operation runs at a time, and a flush beside it. A caller that is cancelled leaves them
-    their file; `close` waits for them. A file that never needed `append` touches the disk in
-    `keep` only, in one trip to a thread.
+    their file: `close` waits for them, and goes on to its end when its own caller is cancelled.
+    A file that never needed `append` touches the disk in `keep` only, in one trip to a thread.
     """
 
     def __init__(self, folder: Path, executor: Executor) -> None:
@@ -50,6 +50,8 @@ class IncomingFile:
         self._unflushed = 0
         self._operation: asyncio.Future[None] | None = None
         self._flush: asyncio.Future[None] | None = None
+        self._holder: asyncio.Future[None] | None = None
+        self._closing: asyncio.Future[None] | None = None
 
     async def append(self, pieces: Sequence[memoryview]) -> None:
         await self._run(self._write(pieces))
@@ -59,14 +61,25 @@ class IncomingFile:
         in the same thread and gives the file a lasting name."""
         await self._run(self._complete(rest, save))
 
+    async def hold_for(self, work: Coroutine[Any, Any, None]) -> None:
+        """Take `work` to its end, even when the caller is cancelled, and close only then."""
+        self._holder = asyncio.ensure_future(work)
+        await asyncio.shield(self._holder)
+
     async def close(self) -> None:
         """Remove the file's own name; what `save` made of it stays."""
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        if self._holder is not None:
+            await asyncio.wait([self._holder])
         if self._operation is None:
             return
         running = [future for future in (self._operation, self._flush) if future is not None]
-        await asyncio.gather(*map(asyncio.shield, running), return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
         await self._in_thread(self._remove)
-        self._operation = None
 
     async def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._operation = asyncio.ensure_future(work)
@@ -109,10 +122,10 @@ class IncomingFile:
         save(self.path)
 
     def _remove(self) -> None:
-        self.path.unlink(missing_ok=True)
         if self._file is not None:
             with suppress(OSError):  # what the disk refused before is of no use to anyone now
                 self._file.close()
+        self.path.unlink(missing_ok=True)
 
 
 class ReceivedFile(UploadFile):
@@ -133,6 +146,10 @@ class ReceivedFile(UploadFile):
             Unavailable: the process has no file descriptor left for it.
         """
         await self._incoming.keep(self._rest, save)
+
+    async def hold_for(self, work: Coroutine[Any, Any, None]) -> None:
+        """Take `work` to its end, even when the caller is cancelled, and only then close."""
+        await self._incoming.hold_for(work)
 
     async def close(self) -> None:
         await self._incoming.close()

@@ -26,8 +26,8 @@ async def submit_job(
     assert isinstance(file, ReceivedFile)
     job = NewJob(job_id=file.id, pipeline_id=pipeline_id, input_path=video_key(file.id))
     # A request that is cancelled half-way must not leave a file without a row or the other way
-    # round, so what has begun goes on to its end.
-    await asyncio.shield(admit(services, file, job))
+    # round. So what has begun goes on to its end, and the file keeps its temporary name until then.
+    await file.hold_for(admit(services, file, job))
     return JobSubmitted(job_id=job.job_id)
 
 
