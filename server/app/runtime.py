@@ -17,6 +17,7 @@ from sqlalchemy.orm import sessionmaker
 from app.core.database import SessionLocal, engine, engine_for
 from app.core.database_thread import DatabaseThread
 from app.core.errors import StartupError
+from app.core.folder_lock import FolderLock
 from app.core.messages import describe
 from app.core.settings import Settings
 from app.core.waiting import wait_any
@@ -65,6 +66,7 @@ class Runtime:
         self.database = DatabaseThread(own_engine, self._on_fatal_database)
         self.store = JobStore(sessions)
         self.storage = open_storage(settings.video_dir)
+        self._folder_lock = FolderLock(self.storage.incoming)
         self.queue = MemoryQueue()
         self.pipelines = PipelineRegistry()
         self.worker = self._build_worker()
@@ -109,18 +111,36 @@ class Runtime:
         return False
 
     async def close(self) -> None:
-        """Give the database free."""
-        await asyncio.to_thread(self.database.close)
+        """Give the database and the folder free."""
+        await asyncio.to_thread(self._close)
 
     def _open(self) -> None:
         self.database.open()
         try:
+            self._take_over()
+        except BaseException:
+            self._close()
+            raise
+
+    def _take_over(self) -> None:
+        """The folder is locked after the database, whose lock tells who holds it."""
+        folder = self.settings.data_dir
+        try:
+            self._folder_lock.acquire()
+        except BlockingIOError as error:
+            raise StartupError(
+                f"{folder} is in use by another process: one data folder, one process."
+            ) from error
+        try:
             recover(self.database, self.store, self.storage, self.queue)
         except (SQLAlchemyError, OSError) as error:
-            self.database.close()
             raise StartupError(
-                f"The jobs in {self.settings.data_dir} cannot be taken over: {describe(error)}"
+                f"The jobs in {folder} cannot be taken over: {describe(error)}"
             ) from error
+
+    def _close(self) -> None:
+        self.database.close()
+        self._folder_lock.release()
 
     async def _release(self, job_id: UUID) -> None:
         """Make an abandoned job pending. When the database does not take it, the job is found as

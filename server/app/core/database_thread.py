@@ -1,6 +1,7 @@
 """The one thread on which every database session lives."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,8 @@ from app.core.errors import StartupError
 P = ParamSpec("P")
 T = TypeVar("T")
 
+logger = logging.getLogger(__name__)
+
 HOLDER = re.compile(r"PID (\d+)")
 
 
@@ -34,6 +37,8 @@ class DatabaseThread:
         self._on_fatal = on_fatal
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
         self._lock_holder: Connection | None = None
+        self.is_new = False
+        """Whether there was no database before it was opened."""
 
     def open(self) -> None:
         """Take the file's lock and bring the schema up to date. Blocks.
@@ -48,7 +53,8 @@ class DatabaseThread:
             raise
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`function(*args)` on the database's thread, awaited. Cancelling does not stop it."""
+        """`function(*args)` on the database's thread, awaited; cancelled, it goes on if it has
+        begun."""
         work = partial(function, *args, **kwargs)
         return await asyncio.wrap_future(self._executor.submit(self._guarded, work))
 
@@ -60,13 +66,16 @@ class DatabaseThread:
     def close(self) -> None:
         """Let what was asked for finish, and give the file free. Blocks; idempotent."""
         try:
-            self._executor.submit(self._close)
+            closing = self._executor.submit(self._close)
         except RuntimeError:  # closed before
             return
         self._executor.shutdown()
+        if (error := closing.exception()) is not None:
+            logger.error("The database did not close", exc_info=error)
 
     def _open(self) -> None:
         path = Path(self._engine.url.database or "")
+        self.is_new = not path.exists()
         try:
             if path.is_absolute():
                 path.parent.mkdir(parents=True, exist_ok=True)

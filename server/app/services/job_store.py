@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -144,6 +145,7 @@ class JobStore:
         that was cut off twice is failed, so that a video which kills the process cannot do so for
         ever.
         """
+        self._newest = self._last_created()
         restarted = completed = failed = 0
         for orphan in self._unfinished(JobStatus.RUNNING):
             whole = has_results(orphan.job_id)
@@ -191,6 +193,10 @@ class JobStore:
         the commits, also when the clock is set back."""
         self._newest = max(utc_now(), self._newest + timedelta(microseconds=1))
         return self._newest
+
+    def _last_created(self) -> datetime:
+        with self.sessions() as session:
+            return session.scalar(select(func.max(Job.created_at))) or datetime.min
 
     def _leave_running(self, job_id: UUID, status: JobStatus, **changes: str | None) -> None:
         with self._changing(job_id) as job:

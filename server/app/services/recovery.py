@@ -10,7 +10,7 @@ from app.services.job_store import JobStore
 from app.services.queue.base import QueueService
 from app.services.results import is_whole_results
 from app.services.storage.keys import results_key, video_key
-from app.services.storage.local_storage import LocalStorage
+from app.services.storage.local_storage import LocalStorage, fsync_directory
 
 logger = logging.getLogger(__name__)
 
@@ -22,10 +22,11 @@ def recover(
 ) -> None:
     """Bring every unfinished job to where it can go on, and put what is pending on the queue.
 
-    Doing it twice changes nothing more. Blocks; call it while holding the database and before
-    anything is submitted.
+    Doing it twice changes nothing more. Blocks; call it while holding the database and the folder,
+    and before anything is submitted. A database that is new knows of no upload, so it cannot tell
+    which were acknowledged: what lies in the folder may be another database's.
     """
-    swept = sweep(database, store, storage)
+    swept = 0 if database.is_new else sweep(database, store, storage)
     found = database.call(store.recover, lambda job_id: has_whole_results(storage, job_id))
     for job_id in found.queue:
         queue.enqueue(job_id)
@@ -37,10 +38,15 @@ def recover(
 
 
 def has_whole_results(storage: LocalStorage, job_id: UUID) -> bool:
+    """Whether they are there, to stay: a kill may have come before their name was durable."""
     try:
-        return is_whole_results(storage.load_file(results_key(job_id)), job_id)
+        path = storage.load_file(results_key(job_id))
     except StorageError:
         return False
+    if not is_whole_results(path, job_id):
+        return False
+    fsync_directory(path.parent)
+    return True
 
 
 def sweep(database: DatabaseThread, store: JobStore, storage: LocalStorage) -> int:

@@ -83,6 +83,31 @@ def test_second_server_on_the_same_data(data_dir: Path, gate: Gate, clip: bytes)
         assert first.stop() == -signal.SIGTERM
 
 
+def test_second_server_with_a_database_of_its_own(
+    tmp_path: Path, data_dir: Path, gate: Gate, clip: bytes
+) -> None:
+    other = {"FORGESYTE_DATABASE_URL": f"duckdb:///{tmp_path / 'other.duckdb'}"}
+    with ServerProcess(data_dir, plugins=[gate.plugin]) as first:
+        job_id = submit(first.base_url, clip, "gate")
+        wait_until(gate.has_arrived, 30, "The job")
+        assert f"{data_dir} is in use" in refusal(ServerProcess(data_dir, env=other))
+        gate.open()
+        assert wait_until_idle(data_dir)[job_id].status == "completed"
+
+
+def test_start_with_a_wrong_database_takes_no_video_away(
+    tmp_path: Path, data_dir: Path, clip: bytes
+) -> None:
+    craft = Craft(data_dir)
+    job_id = craft.job(clip)
+    craft.temporary_name(job_id, clip)
+    wrong = {"FORGESYTE_DATABASE_URL": f"duckdb:///{tmp_path / 'wrong.duckdb'}"}
+    with ServerProcess(data_dir, env=wrong) as server:
+        server.stop()
+    with ServerProcess(data_dir, plugins=[READY]):
+        assert wait_until_idle(data_dir)[job_id].status == "completed"
+
+
 def test_worker_beside_a_server(data_dir: Path, clip: bytes) -> None:
     with ServerProcess(data_dir, plugins=[READY]) as server:
         with WorkerProcess(data_dir) as worker:

@@ -79,7 +79,7 @@ class MortalDatabase(DatabaseThread):
 
     def revive(self) -> None:
         self.plan.clear()
-        self.is_dead = False
+        self.is_dead = self.is_new = False
 
     def _fatal(self, error: BaseException) -> None:
         raise AssertionError("the database is unusable") from error
@@ -172,7 +172,9 @@ class Jobs(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs)
     @rule(data=st.data())
     def queue_once_more(self, data: st.DataObject) -> None:
-        self.enqueue(data.draw(st.sampled_from([*self.jobs])))
+        job_id = data.draw(st.sampled_from([*self.jobs]))
+        self.enqueue(job_id)
+        self.queued_again.add(job_id)
 
     # What the worker does
 
@@ -315,9 +317,10 @@ class Jobs(RuleBasedStateMachine):
             job.row = row
 
     @invariant()
-    def what_is_pending_is_queued(self) -> None:
+    def what_is_pending_is_queued_and_nothing_else(self) -> None:
+        pending = {id for id, job in self.jobs.items() if job.status is PENDING}
         assert self.queue.size() == len(self.queued)
-        assert {id for id, job in self.jobs.items() if job.status is PENDING} <= {*self.queued}
+        assert pending <= {*self.queued} <= pending | self.queued_again
 
     @invariant()
     def only_lawful_moves_were_made_and_nothing_is_left_over(self) -> None:
@@ -333,6 +336,7 @@ class Jobs(RuleBasedStateMachine):
         self.store = JobStore(self.database.sessions)
         self.queue = MemoryQueue()
         self.queued: deque[UUID] = deque()
+        self.queued_again: set[UUID] = set()
         self.worker = JobWorker(
             queue=self.queue,
             database=self.database,
