@@ -15,6 +15,7 @@ from typing import NamedTuple
 import httpx2
 import pytest
 
+from tests.faults.durability.patched import patched_server
 from tests.faults.durability.rows import wait_until_idle
 from tests.support.client import submit
 from tests.support.pipelines import write_pipeline_package
@@ -85,16 +86,36 @@ class Crowd:
             pipeline_id = next(self._pipeline_ids)
 
 
-@pytest.mark.parametrize("kills", [0, KILLS])
+ENQUEUE_TWICE = """
+from app.services.queue.memory_queue import MemoryQueue
+
+real = MemoryQueue.enqueue
+
+def enqueue(self, job_id):
+    real(self, job_id)
+    real(self, job_id)
+
+MemoryQueue.enqueue = enqueue
+"""
+
+
+@pytest.mark.parametrize(
+    ("kills", "patch"),
+    [
+        pytest.param(0, "", id="undisturbed"),
+        pytest.param(0, ENQUEUE_TWICE, id="every id queued twice"),
+        pytest.param(KILLS, "", id="killed"),
+    ],
+)
 def test_jobs_start_one_at_a_time_in_the_order_of_their_commits(
-    kills: int, tmp_path: Path, data_dir: Path, clip: bytes
+    kills: int, patch: str, tmp_path: Path, data_dir: Path, clip: bytes
 ) -> None:
     log = tmp_path / "events"
     names = [f"job_{number}" for number in range(ATTEMPTS)]
     package = write_pipeline_package(
         tmp_path / "package", {name: SOURCE.format(log=str(log), name=name) for name in names}
     )
-    with ServerProcess(data_dir, plugins=[package], args=["--no-access-log"]) as server:
+    with ServerProcess(data_dir, plugins=[package], command=patched_server(patch)) as server:
         with Crowd(server.base_url, clip, iter(names)) as crowd:
             for _ in range(kills):
                 time.sleep(random.uniform(0.1, 1))

@@ -11,7 +11,7 @@ from tests.faults.durability.gate import Gate
 from tests.faults.durability.patched import patched_server
 from tests.faults.durability.rows import check_files, read_results, wait_until_idle
 from tests.faults.durability.test_stop import upload_in_flight
-from tests.support.client import connect, submit
+from tests.support.client import connect, status, submit, wait_for, wait_until
 from tests.support.pipelines import READY, write_pipeline_package
 from tests.support.server import ServerProcess
 
@@ -47,6 +47,21 @@ def {move}(self, *args):
     return real(self, *args)
 
 JobStore.{move} = {move}
+"""
+
+REFUSE_CLAIMS = """
+import os
+from sqlalchemy.exc import OperationalError
+from app.services.job_store import JobStore
+
+real = JobStore.claim
+
+def claim(self, job_id):
+    if os.path.exists({flag!r}):
+        raise OperationalError("UPDATE jobs", {{}}, Exception("not now"))
+    return real(self, job_id)
+
+JobStore.claim = claim
 """
 
 NOTING = """
@@ -126,6 +141,20 @@ def test_move_that_the_database_refuses_once_is_made_later_and_no_frame_runs_twi
     assert len(events.read_text().splitlines()) == 21
     for job_id in others:
         assert read_results(data_dir, rows[job_id]) == [{"frame_index": 0, "result": {}}]
+
+
+def test_job_whose_claim_is_refused_stays_pending_until_it_is_not(
+    tmp_path: Path, data_dir: Path, clip: bytes
+) -> None:
+    flag = tmp_path / "refuse"
+    flag.touch()
+    command = patched_server(REFUSE_CLAIMS.format(flag=str(flag)))
+    with ServerProcess(data_dir, command=command, plugins=[READY]) as server:
+        job_id = submit(server.base_url, clip, "nothing")
+        wait_until(lambda: server.log().count("Retrying") >= 3, 30, "The third refusal")
+        assert status(server.base_url, job_id)["status"] == "pending"
+        flag.unlink()
+        assert wait_for(server.base_url, job_id, 30)["status"] == "completed"
 
 
 @pytest.mark.parametrize("upload", [True, False])

@@ -1,6 +1,7 @@
 """A server for the tests of one module."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
@@ -13,13 +14,20 @@ LIMIT = 3 * 1024 * 1024
 IDLE_SECONDS = 1
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+@pytest.fixture(scope="module", params=[("asyncio", "h11"), ("uvloop", "httptools")])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
     """Takes files of up to LIMIT bytes, and waits IDLE_SECONDS for more of one. When the tests
     are over, each job must have its file, and there must be no other."""
+    loop: Literal["asyncio", "uvloop"]
+    http: Literal["h11", "httptools"]
+    loop, http = request.param
     with ServerProcess(
         tmp_path_factory.mktemp("uploads") / "data",
         plugins=[READY],
+        loop=loop,
+        http=http,
         env={
             "FORGESYTE_MAX_UPLOAD_BYTES": str(LIMIT),
             "FORGESYTE_UPLOAD_IDLE_SECONDS": str(IDLE_SECONDS),
