@@ -7,49 +7,16 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import httpx2
 import pytest
 
 from tests.docs import rollback
 from tests.docs.clone import Clone
 from tests.docs.markdown import REPOSITORY, rows, section, tracked_files
-from tests.docs.rollback import BRANCH, PLAN
+from tests.docs.rollback import BLOCKS, BRANCH, PLAN, RolledBack
 from tools.local_server import LocalServer
 
-ROW = """
-    INSERT INTO jobs VALUES (
-        '66e1ee30-a53d-4190-b068-ec8821ddcf68', 'failed', '2026-11-22 10:29:48.009359',
-        '2026-11-22 10:29:48.629164', 'ocr', 'video.mp4', NULL, 'a reason, with a "quotation"'
-    )
-"""
 COUNT = "SELECT count(*) FROM duckdb_{}() WHERE {} = '{}'"
-
-
-class RolledBack:
-    """A clone that had one job before the plan was run on it, and what was there then."""
-
-    def __init__(self, folder: Path) -> None:
-        self.clone = Clone(folder / "clone")
-        self.script = folder / "rollback.sh"
-        self.database = self.clone.root / "data/foregsyte.duckdb"
-        self.clone.run(".venv/bin/alembic upgrade head")
-        with duckdb.connect(self.database) as connection:
-            connection.execute(ROW)
-        videos = self.clone.root / "data/video_jobs"
-        videos.mkdir()
-        (videos / "video.mp4").write_bytes(b"a video")
-        self.before = self.clone.files()
-        rollback.extract_as_told(self.clone, self.script)
-        self.run()
-        self.after = self.clone.files()
-
-    def run(self, **env: str) -> str:
-        return self.clone.run(f"bash {self.script}", env)
-
-    def in_database(self, query: str) -> list[tuple[object, ...]]:
-        with duckdb.connect(self.database, read_only=True) as connection:
-            return connection.execute(query).fetchall()
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +104,40 @@ def test_a_second_run_changes_nothing(done: RolledBack) -> None:
     done.run()
     assert done.clone.files() == done.after
     assert done.clone.run("git rev-parse HEAD") == before
+
+
+def test_work_after_it_is_left_alone(done: RolledBack) -> None:
+    """Changes that are not committed stay as they are, and so does what was committed since."""
+    application = done.clone.root / "server/app/main.py"
+    new = done.clone.root / "server/app/models/new.py"
+    application.write_text(f"{application.read_text()}\nANSWER = 42\n")
+    new.parent.mkdir()
+    new.write_text('"""Work."""\n')
+    worked_on = done.clone.files()
+    with pytest.raises(AssertionError, match="Commit or stash"):
+        done.run()
+    assert done.clone.files() == worked_on
+
+    done.clone.run("git add --all && git commit --quiet --message 'Go on'")
+    done.run()
+    assert done.clone.files() == worked_on
+    assert done.clone.run("git log -1 --format=%s") == "Go on\n"
+    done.clone.run("git reset --quiet --hard HEAD^")
+
+
+@pytest.mark.parametrize("blocks", [2, 8, len(BLOCKS) - 1])
+def test_a_run_that_broke_off_can_be_started_again(
+    done: RolledBack, clone: Clone, blocks: int
+) -> None:
+    """With nothing lost of what a person did in between."""
+    clone.run(".venv/bin/alembic upgrade head")
+    with pytest.raises(AssertionError):
+        clone.run("".join([*BLOCKS[:blocks], "kill -KILL $$"]))
+    (clone.root / "server/app/mine.py").write_text('"""Work."""\n')
+    clone.run(rollback.script())
+    assert clone.run("git rev-parse HEAD^{tree}") == done.tree
+    assert clone.run("git log --format=%s") == "Roll back phase 16\nAs it is\n"
+    assert clone.run("git show stash@{0}^3:server/app/mine.py") == '"""Work."""\n'
 
 
 def test_nothing_that_stays_needs_a_package_that_went(done: RolledBack, tmp_path: Path) -> None:
@@ -239,11 +240,9 @@ def test_nothing_goes_while_a_server_holds_the_database(clone: Clone, tmp_path: 
     assert {*clone.files()} - {*before} == {"data/foregsyte.duckdb"}
 
 
-def test_it_can_be_taken_back(done: RolledBack, tmp_path: Path) -> None:
+def test_it_can_be_taken_back(done: RolledBack) -> None:
     """The last test of the module: it leaves the clone as it was before."""
     for command in rollback.undoing():
         done.clone.run(command)
-    tracked = {path: content for path, content in done.clone.files().items() if path in done.before}
-    del tracked["data/foregsyte.duckdb"]
-    assert tracked == {path: done.before[path] for path in tracked}
-    assert done.in_database("SELECT job_id, error_message FROM jobs")[0][1] is not None
+        done.clone.run("touch .venv/.ready")  # what is linked there has every package
+    done.assert_taken_back()
