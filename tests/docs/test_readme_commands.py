@@ -4,21 +4,25 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
+from tests.docs.clone import Clone
 from tests.docs.markdown import REPOSITORY, Command, commands
 from tests.fixtures.make_tiny_mp4 import TINY_MP4
 from tests.support.client import wait_for
 from tests.support.server import ServerProcess
-from tools.local_server import AppProcess, wait_until
+from tools.local_server import AppProcess, LocalServer, wait_until
 
-COMMANDS = commands((REPOSITORY / "README.md").read_text())
-MAKE = [command for command in COMMANDS if command.text.startswith("make ")]
+README = (REPOSITORY / "README.md").read_text()
+COMMANDS = commands(README)
+MAKE = [command.text for command in COMMANDS if command.text.startswith("make ")]
 URL = "http://127.0.0.1:8000"
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 TIME = r"\d{4}-\d\d-\d\dT[\d:.]+Z"
@@ -26,7 +30,7 @@ NUMBER = r"(?<=:)\d+(?:\.\d+)?(?=[,}])"
 BIN = Path(sys.executable).parent
 
 GO_ON = [command for command in COMMANDS if re.match(r"forgesyte (serve|worker)\b", command.text)]
-CALLS = [command for command in COMMANDS if command not in MAKE + GO_ON]
+CALLS = [command for command in COMMANDS if command.text not in MAKE and command not in GO_ON]
 
 
 def masked(output: str) -> str:
@@ -43,14 +47,39 @@ def prints(output: str, expected: str) -> bool:
     return re.match(pattern, masked(output)) is not None
 
 
-@pytest.mark.parametrize("command", MAKE, ids=lambda command: command.text)
-def test_make_knows_what_to_do(command: Command) -> None:
-    subprocess.run(
-        ["bash", "-c", command.text.replace("make", "make --dry-run", 1)],
-        cwd=REPOSITORY,
-        check=True,
-        capture_output=True,
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    return Clone(tmp_path / "clone")
+
+
+def test_the_two_commands_work_in_a_fresh_clone(clone: Clone) -> None:
+    demo, serve = MAKE
+    assert "EVERY FRAME IS READ" in clone.run(demo)
+    server = LocalServer(
+        clone.root / "data",
+        command=["bash", "-c", f"exec {serve}"],
+        env={"PYTHONPATH": clone.env["PYTHONPATH"]},
+        cwd=clone.root,
     )
+    del server.env["FORGESYTE_DATA_DIR"]
+    with server:
+        page = httpx2.get(f"{server.base_url}/", trust_env=False)
+        assert page.status_code == 200
+        assert (clone.root / "data/foregsyte.duckdb").is_file()
+        os.killpg(server.pid, signal.SIGINT)  # as a terminal does
+        server.wait(30)
+        assert "Stopping on SIGINT" in server.log()
+
+
+def test_the_demo_takes_a_video_of_one_s_own(clone: Clone) -> None:
+    (command,) = re.findall(r"`(make demo \S[^`]*)`", README)
+    shutil.copyfile(TINY_MP4, clone.root / "holiday.mp4")
+    assert "completed" in clone.run(command)
+
+
+def test_make_help_lists_the_commands(clone: Clone) -> None:
+    listed = clone.run("make help").splitlines()
+    assert {"demo", "serve", "test"} <= {line.split()[0] for line in listed}
 
 
 @pytest.mark.parametrize("command", GO_ON, ids=lambda command: command.text.split("#")[0])
