@@ -45,6 +45,20 @@ def test_head_answers_the_length_without_the_body(
     assert response.content == b""
 
 
+@pytest.mark.parametrize(
+    ("wanted", "status"), [("bytes=2-9", 206), ("bytes=1000000-", 416), ("bytes=x", 400)]
+)
+def test_a_part_of_the_file_can_be_asked_for(
+    client: TestClient, runtime: Runtime, make_job: MakeJob, wanted: str, status: int
+) -> None:
+    job_id = complete(runtime, make_job)
+    response = client.get(f"/video/results/{job_id}", headers={"Range": wanted})
+    assert response.status_code == status
+    if status == 206:
+        stored = runtime.storage.load_file(f"{job_id}_results.json").read_bytes()
+        assert response.content == stored[2:10]
+
+
 def test_results_are_read_from_storage_every_time(
     client: TestClient, runtime: Runtime, make_job: MakeJob
 ) -> None:
