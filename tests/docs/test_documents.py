@@ -3,10 +3,12 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 import forgesyte_client
 from app.core import errors
@@ -14,6 +16,7 @@ from app.core.settings import ENV_PREFIX, Settings
 from app.main import create_app
 from app.models.job import JobStatus
 from app.services.pipelines.registry import PipelineRegistry
+from tests.docs import rollback
 from tests.docs.markdown import (
     PHASE,
     REPOSITORY,
@@ -39,7 +42,7 @@ TITLES = [
 DOCUMENTS = documents()
 NAMES = [str(path.relative_to(REPOSITORY)) for path in DOCUMENTS]
 FILES = tracked_files()
-MAKEFILE = (REPOSITORY / "Makefile").read_text()
+TARGETS = set(re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
 OPENAPI: dict[str, Any] = create_app().openapi()["paths"]
 
 # The tests that run the commands of a document.
@@ -49,7 +52,8 @@ RUN_BY = {
     ".ampcode/04_PHASE_NOTES/Phase_16/Rollback_Plan.md": "test_rollback_plan.py",
 }
 NOT_COMMANDS = {"python", "toml", "json", "mermaid", ""}
-CLIENT_VARIABLE = f"{ENV_PREFIX}URL"
+SETTINGS = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields} | {f"{ENV_PREFIX}URL"}
+NOT_OURS = {"player_detection"}  # a tool of a plugin that others publish
 
 everywhere = pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
 
@@ -94,20 +98,19 @@ def test_every_block_of_commands_is_run_by_a_test() -> None:
 
 @everywhere
 def test_make_targets_exist(document: Path) -> None:
-    targets = re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE)
-    assert {*re.findall(r"(?:^\$ |`)make ([a-z]+)", document.read_text(), re.M)} <= {*targets}
+    assert {*re.findall(r"(?:^\$ |`)make ([a-z]+)", document.read_text(), re.M)} <= TARGETS
 
 
 def test_contributors_are_told_of_every_command() -> None:
-    told = (REPOSITORY / "CONTRIBUTING.md").read_text() + (REPOSITORY / "README.md").read_text()
-    for target in re.findall(r"^([a-z]+):.*## ", MAKEFILE, re.MULTILINE):
-        assert f"`make {target}`" in told, target
+    table = rows((REPOSITORY / "CONTRIBUTING.md").read_text())
+    assert {command for command, _ in table if command.startswith("make ")} == {
+        f"make {target}" for target in TARGETS
+    }
 
 
 @everywhere
 def test_settings_exist(document: Path) -> None:
-    known = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields} | {CLIENT_VARIABLE}
-    assert {*re.findall(rf"{ENV_PREFIX}[A-Z_]+[A-Z]", document.read_text())} <= known
+    assert {*re.findall(rf"{ENV_PREFIX}[A-Z_]+[A-Z]", document.read_text())} <= SETTINGS
 
 
 @everywhere
@@ -161,20 +164,38 @@ def test_the_states_are_those_of_the_code() -> None:
     moves = re.findall(r"^    (\S+) --> ([^\s:]+)", diagram, re.MULTILINE)
     assert {state for move in moves for state in move} - {"[*]"} == {*JobStatus}
     progress = section(text_of("Endpoints"), "GET /video/status/{job_id}")
-    assert {*re.findall(r"`(\w+)`", progress)} >= {*JobStatus}
+    assert {*re.findall(r"`(\w+)`", progress)} == {*JobStatus, "progress"}
 
 
-def test_the_release_notes_name_every_pipeline() -> None:
-    notes = text_of("Release_Notes")
-    assert {name for name in PipelineRegistry().ids() if f"`{name}`" not in notes} == set()
+def test_the_pipelines_are_those_of_the_code() -> None:
+    """Wherever they are listed; the README has a table, which its own tests read."""
+    lists = {
+        "Overview": r"^\| pipelines: (.*?), and",
+        "Release_Notes": r"^\| Pipelines \| (.*?);",
+    }
+    for title, line in lists.items():
+        found = re.search(line, text_of(title), re.MULTILINE)
+        assert found, title
+        assert sorted(re.findall(r"`(\w+)`", found[1])) == PipelineRegistry().ids()
 
 
-@pytest.mark.parametrize("title", ["Overview", "Architecture", "Endpoints", "Contributor_Exam"])
-def test_every_word_in_code_font_stands_in_the_code(title: str) -> None:
+def test_the_release_notes_name_every_new_dependency_and_no_others() -> None:
+    """New is what the rollback plan takes away."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    there = [*project["dependencies"], *project["optional-dependencies"]["notebook"]]
+    (stay,) = re.findall(r"^dependencies = \[.*?^\]$", rollback.script(), re.M | re.DOTALL)
+    new = {Requirement(line).name for line in {*there} - {*tomllib.loads(stay)["dependencies"]}}
+    table = rows(section(text_of("Release_Notes"), "Upgrading"))
+    told = {name.strip("` ") for names, _ in table for name in names.split(",")}
+    assert told - {"new dependencies", "---"} == new
+
+
+@everywhere
+def test_every_word_in_code_font_stands_in_the_code(document: Path) -> None:
     kinds = (".py", ".toml", ".yml", ".yaml", ".ini", "Makefile")
-    code = "\n".join((REPOSITORY / path).read_text() for path in FILES if path.endswith(kinds))
-    known = {*re.findall(r"[A-Za-z_]\w+", code)}
-    assert code_words(text_of(title)) - known == set()
+    code = [(REPOSITORY / path).read_text() for path in FILES if path.endswith(kinds)]
+    known = {*re.findall(r"[A-Za-z_]\w+", "\n".join([*code, *FILES]))}
+    assert code_words(document.read_text()) - known - SETTINGS - NOT_OURS == set()
 
 
 @pytest.mark.parametrize("form", ["bug.yml", "feature.yml", "config.yml"])
@@ -193,13 +214,23 @@ def test_the_issue_forms_are_ones(form: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_what_the_issue_forms_link_to_exists() -> None:
+    """From the address of a form, a file is at ../blob/main."""
+    form = (REPOSITORY / ".github/ISSUE_TEMPLATE/feature.yml").read_text()
+    targets = re.findall(r"\]\(\.\./blob/main/([^)#]+)(?:#([^)]+))?\)", form)
+    assert form.count("](") == len(targets) > 0
+    for path, anchor in targets:
+        assert path in FILES
+        assert not anchor or anchor in anchors((REPOSITORY / path).read_text())
+
+
 def test_the_changelog_has_the_usual_form() -> None:
     text = (REPOSITORY / "CHANGELOG.md").read_text()
     headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
-    assert headings[0] == "[Unreleased]"
-    assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", line) for line in headings[1:])
+    assert headings[0] == "Unreleased"
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", line) for line in headings[1:])
     kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
     assert {*re.findall(r"^### (.*)$", text, re.MULTILINE)} <= kinds
     version = re.search(r'^version = "(.*)"$', (REPOSITORY / "pyproject.toml").read_text(), re.M)
     assert version
-    assert headings[1].startswith(f"[{version[1]}]")
+    assert headings[1].startswith(f"{version[1]} ")

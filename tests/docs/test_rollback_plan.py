@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import yaml
 
 from tests.docs import rollback
 from tests.docs.clone import Clone
@@ -199,6 +200,8 @@ def test_links_that_stay_resolve(done: RolledBack) -> None:
     for path in ("README.md", "CHANGELOG.md"):
         for target in re.findall(r"\]\(([^)#:]+)\)", done.after[path].decode()):
             assert (done.clone.root / path).parent.joinpath(target).exists(), f"{path}: {target}"
+    form = yaml.safe_load(done.after[".github/ISSUE_TEMPLATE/feature.yml"])
+    assert [item["id"] for item in form["body"]] == ["need", "proposal"]
 
 
 def test_videos_go_when_it_is_told_so(done: RolledBack) -> None:
