@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -54,6 +55,25 @@ def no_logged_errors(
         return
     errors = [r for r in caplog.get_records("call") if r.levelno >= logging.ERROR]
     assert not errors, [record.getMessage() for record in errors]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_new_files() -> Iterator[None]:
+    """Fail the run when a test has left a file in the repository."""
+    before = untracked_files()
+    yield
+    assert untracked_files() - before == set()
+
+
+def untracked_files() -> set[str]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--others", "--exclude-standard"],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {*listed.stdout.splitlines()}
 
 
 @pytest.fixture

@@ -74,6 +74,12 @@ def links(text: str) -> list[str]:
     return [str(target) for target in targets if target]
 
 
+def citations(text: str) -> list[tuple[str, str]]:
+    """What is cited as a name in a file of Python, `name` in [file](path): name and path, which
+    counts from the root."""
+    return re.findall(r"`([\w.]+)` in \[[\w/.]+\]\([./]*/([\w/]+\.py)\)", text)
+
+
 def code_words(text: str) -> set[str]:
     """Every word of two letters or more that is set in code font within a sentence."""
     spans = [part.content for part in _inline(text) if part.type == "code_inline"]

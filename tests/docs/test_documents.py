@@ -1,9 +1,11 @@
 """The documents exist, their links resolve, and what they speak of is what the code has."""
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from tests.docs.markdown import (
     PHASE,
     REPOSITORY,
     anchors,
+    citations,
     code_words,
     documents,
     languages,
@@ -79,6 +82,28 @@ def test_links_resolve(document: Path) -> None:
         assert any(Path(file).is_relative_to(relative) for file in FILES), f"{link} is untracked"
         if anchor:
             assert anchor in anchors(target.read_text()), link
+
+
+def defined_in(body: list[ast.stmt], prefix: str = "") -> Iterator[str]:
+    """The dotted names of the functions and classes of a module, methods included."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield f"{prefix}{node.name}"
+        if isinstance(node, ast.ClassDef):
+            yield from defined_in(node.body, f"{prefix}{node.name}.")
+
+
+@everywhere
+def test_what_is_cited_is_defined_there(document: Path) -> None:
+    for name, path in citations(document.read_text()):
+        assert name in {*defined_in(ast.parse((REPOSITORY / path).read_text()).body)}, path
+
+
+def test_all_that_must_not_happen_is_held_off_by_something() -> None:
+    text = section(text_of("Architecture"), "What must not happen")
+    assert text.count("](") == len(citations(text))
+    for fault, by in rows(text)[2:]:
+        assert "](" in by, fault
 
 
 @everywhere

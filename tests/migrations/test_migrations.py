@@ -1,7 +1,9 @@
 """The schema comes from the migrations alone, and the same one whichever way they are run."""
 
+import importlib
 import logging
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
+from app import models
 from app.core import database
 from app.core.database import Base, build_engine, migrate, migration_config
 from app.models.job import Job
@@ -68,6 +71,34 @@ def test_models_equal_migrations(expected: Schema) -> None:
     with engine.connect() as connection:
         assert schema_of(connection) == expected
     engine.dispose()
+
+
+def test_alembic_knows_every_model_though_nothing_else_has_imported_it() -> None:
+    seen_by_alembic = """
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+
+from app.core.database import migration_config
+
+def show(revision, context):
+    print(*context.opts["target_metadata"].tables)
+    return []
+
+config = migration_config("duckdb:///:memory:")
+scripts = ScriptDirectory.from_config(config)
+with EnvironmentContext(config, scripts, fn=show):
+    scripts.run_env()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", seen_by_alembic],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    for module in pkgutil.iter_modules(models.__path__, "app.models."):
+        importlib.import_module(module.name)
+    assert {*done.stdout.split()} == {*Base.metadata.tables} != set()
 
 
 def test_primary_key_is_the_only_index_and_nothing_is_foreign(memory_engine: Engine) -> None:
