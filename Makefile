@@ -21,19 +21,19 @@ test: $(READY) governance format lint types imports unit ## every check but the 
 governance: $(READY) ## judge the tree against the rules of its scope
 	$(BIN)/python server/tools/validate_phase16_path.py
 
-format:
+format: ## check that ruff would format nothing otherwise
 	$(BIN)/ruff format --check server tests
 
-lint:
+lint: ## check the rules of ruff
 	$(BIN)/ruff check server tests
 
-types:
+types: ## check the types with mypy
 	$(BIN)/mypy
 
-imports:
+imports: ## check the direction of imports
 	$(BIN)/lint-imports
 
-unit:
+unit: ## run the tests
 	$(BIN)/pytest
 
 faults: $(READY) ## break the running server on purpose and check what it promises (ROUNDS=… kills)
