@@ -42,11 +42,6 @@ def test_every_built_in_pipeline_stands_there() -> None:
     assert sorted(rows) == PipelineRegistry().ids()
 
 
-@pytest.mark.parametrize("target", re.findall(r"(?:^\$ |`)make ([a-z]+)", README, re.M))
-def test_every_make_target_exists(target: str) -> None:
-    assert re.search(rf"^{target}:", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
-
-
 @pytest.mark.parametrize("path", re.findall(r"^server/\S+|tests/fixtures/\S+\.mp4", README, re.M))
 def test_every_path_exists(path: str) -> None:
     assert (REPOSITORY / path.rstrip(",")).exists()
