@@ -28,7 +28,7 @@ class Clone:
         self.env = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("FORGESYTE_", "GIT_"))
+            if not name.startswith(("FORGESYTE_", "GIT_", "MAKE"))
         }
         self.env |= _AUTHOR | {
             "PYTHONPATH": str(root / "server"),
