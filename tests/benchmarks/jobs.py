@@ -3,6 +3,7 @@ a large one; and how soon a job runs."""
 
 import os
 import time
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import cycle
@@ -15,7 +16,7 @@ from app.core.database import build_engine, migrate
 from tests.benchmarks.report import Cell, Report, Table, Target
 from tests.benchmarks.servers import MeasuredServer
 from tests.benchmarks.small_requests import poll_request, requests_per_second, submit_request
-from tests.support.client import status, submit, wait_for, wait_until
+from tests.support.client import connect, status, submit, wait_for, wait_until
 from tests.support.pipelines import READY
 from tests.support.server import ServerProcess
 from tests.support.uploads import FTYP
@@ -39,7 +40,7 @@ def measure(folder: Path) -> Report:
     idle, idle_targets = idle_server(folder / "idle")
     asleep = side_by_side(folder / "asleep", one_frame, draining=False)
     draining = side_by_side(folder / "draining", one_frame, draining=True)
-    tables, table_target = table_sizes(folder)
+    tables, table_targets = table_sizes(folder)
     latency, latency_targets = time_to_running(folder / "pick-up", one_frame)
     return Report(
         [
@@ -49,7 +50,7 @@ def measure(folder: Path) -> Report:
             latency,
             idle,
         ],
-        [*rate_targets(asleep), table_target, *latency_targets, *idle_targets],
+        [*rate_targets(asleep), *table_targets, *latency_targets, *idle_targets],
     )
 
 
@@ -120,35 +121,42 @@ def rate_targets(rates: Rates) -> list[Target]:
     ]
 
 
-def table_sizes(folder: Path) -> tuple[Table, Target]:
-    """Polls of jobs that are asked for again and again, and of jobs never asked for before."""
-    again: dict[int, float] = {}
-    first: dict[int, float] = {}
-    for rows in (SMALL_TABLE, LARGE_TABLE):
-        data_dir = folder / f"rows-{rows}"
-        job_ids = fill_table(data_dir, rows)
-        polls = [poll_request(job_id) for job_id in job_ids]
-        with ServerProcess(data_dir, args=["--no-access-log"]) as server:
-            first[rows] = requests_per_second(server.port, polls, clients=16)
-            again[rows] = median(
-                requests_per_second(server.port, cycle(polls[:POLLED]), clients=16, seconds=SECONDS)
-                for _ in range(ROUNDS)
-            )
+def table_sizes(folder: Path) -> tuple[Table, list[Target]]:
+    """Polls of jobs that are asked for again and again, and of jobs that a server has not been
+    asked for before, which it has to look up in the table."""
+    sizes = (SMALL_TABLE, LARGE_TABLE)
+    again: dict[int, list[float]] = {rows: [] for rows in sizes}
+    first: dict[int, list[float]] = {rows: [] for rows in sizes}
+    data_dirs = {rows: folder / f"rows-{rows}" for rows in sizes}
+    polls = {rows: [*map(poll_request, fill_table(data_dirs[rows], rows))] for rows in sizes}
+    for rows in sizes * ROUNDS:
+        with ServerProcess(data_dirs[rows], args=["--no-access-log"]) as server:
+            first[rows].append(requests_per_second(server.port, polls[rows], clients=16))
+            known = cycle(polls[rows][:POLLED])
+            again[rows].append(requests_per_second(server.port, known, clients=16, seconds=SECONDS))
     table = Table(
-        "Polls a second, 16 clients",
+        f"Polls a second, 16 clients, medians of {ROUNDS}",
         ("", f"{SMALL_TABLE:,} rows", f"{LARGE_TABLE:,} rows", "ratio"),
         [
-            [name, rates[SMALL_TABLE], rates[LARGE_TABLE], rates[LARGE_TABLE] / rates[SMALL_TABLE]]
+            [name, median(rates[SMALL_TABLE]), median(rates[LARGE_TABLE]), table_ratio(rates)]
             for name, rates in (("asked for again", again), ("asked for the first time", first))
         ],
     )
-    target = Target(
-        "polls with 1,000,000 rows, × those with 1,000",
-        again[LARGE_TABLE] / again[SMALL_TABLE],
-        0.9,
-        at_least=True,
-    )
-    return table, target
+    return table, [
+        Target(
+            f"polls with 1,000,000 rows, × those with 1,000, {name}",
+            table_ratio(rates),
+            0.9,
+            at_least=True,
+        )
+        for name, rates in (("again", again), ("the first time", first))
+    ]
+
+
+def table_ratio(rates: Mapping[int, Sequence[float]]) -> float:
+    """The median of the ratios within each round."""
+    pairs = zip(rates[LARGE_TABLE], rates[SMALL_TABLE], strict=True)
+    return median(large / small for large, small in pairs)
 
 
 def fill_table(data_dir: Path, rows: int) -> list[str]:
@@ -177,13 +185,8 @@ def time_to_running(data_dir: Path, one_frame: Path) -> tuple[Table, list[Target
     env = {"PIPELINE_SLEEP_SECONDS": "1"}
     with ServerProcess(data_dir, plugins=[READY], env=env, args=["--no-access-log"]) as server:
         for _ in range(PICKED_UP):
-            job_id = submit(server.base_url, one_frame, "sleep")
-            answered = time.time()
-            wait_until(
-                partial(is_running, server.base_url, job_id),
-                10,
-                "The job's start",
-            )
+            job_id, answered = submit_and_look_at_the_clock(server, one_frame)
+            wait_until(partial(is_running, server.base_url, job_id), 10, "The job's start")
             updated = datetime.fromisoformat(status(server.base_url, job_id)["updated_at"])
             delays.append(max(0.0, updated.timestamp() - answered) * 1000)
             wait_for(server.base_url, job_id, 10)
@@ -195,6 +198,16 @@ def time_to_running(data_dir: Path, one_frame: Path) -> tuple[Table, list[Target
         Target("answered to running, median ms", median(delays), 5),
         Target("answered to running, p99 ms", p99, 25),
     ]
+
+
+def submit_and_look_at_the_clock(server: ServerProcess, video: Path) -> tuple[str, float]:
+    """The job, and the time at which its 200 was read."""
+    with connect(server.base_url) as client:
+        answer = client.post(
+            "/video/submit", files={"file": video.read_bytes()}, data={"pipeline_id": "sleep"}
+        )
+        answered = time.time()
+    return str(answer.raise_for_status().json()["job_id"]), answered
 
 
 def is_running(base_url: str, job_id: str) -> bool:
