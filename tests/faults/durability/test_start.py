@@ -2,7 +2,9 @@
 
 import shutil
 import signal
+import socket
 import time
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -16,6 +18,7 @@ from tests.support.client import submit, wait_until
 from tests.support.mounts import read_only
 from tests.support.pipelines import READY
 from tests.support.server import ServerProcess, WorkerProcess
+from tools.local_server import HOST
 
 START_SECONDS = 4 * 10
 
@@ -31,13 +34,21 @@ def upgrade():
 
 
 def refusal(server: ServerProcess) -> str:
-    """The one line of ours that a server ends with which must not start."""
-    started = time.monotonic()
-    code = server.run_to_its_end(60)
-    took = time.monotonic() - started
-    assert code not in (0, -signal.SIGKILL), server.log()
-    assert took < START_SECONDS
+    """The one line of ours that a server ends with which must not start; until then its port has
+    never answered."""
+    server.start()
+    try:
+        wait_until(partial(has_ended_unheard, server), START_SECONDS, "The end of the server")
+        assert server.wait(0) != 0, server.log()
+    finally:
+        server.kill()
     return the_line(server.log())
+
+
+def has_ended_unheard(server: ServerProcess) -> bool:
+    with socket.socket() as client:
+        assert client.connect_ex((HOST, server.port)) != 0, "The port answered."
+    return not server.is_running()
 
 
 def the_line(log: str) -> str:
