@@ -36,6 +36,15 @@ def test_build_leftovers_are_not_read(root: Path) -> None:
         "server/app/__pycache__/main.cpython-311.pyc",
         "server/.ruff_cache/x",
         "tests/.hypothesis/x",
+        "server/notebooks/.ipynb_checkpoints/x-checkpoint.ipynb",
+        "server/app/.main.py.swp",
+        "server/.DS_Store",
+        ".coverage",
+        ".tox/py311/x.py",
+        ".nox/x.py",
+        ".eggs/x.py",
+        "node_modules/x.py",
+        "htmlcov/index.html",
     )
     assert Tree(root).paths == known
 
@@ -48,6 +57,7 @@ def test_build_leftovers_are_not_read(root: Path) -> None:
         "server/app/.venv/x.py",
         "server/app/environment/pyvenv.cfg",
         "server/app/__pycache__/x.py",
+        "server/app/node_modules/x.py",
     ],
 )
 def test_what_only_looks_like_a_leftover_is_read(root: Path, path: str) -> None:
@@ -96,6 +106,24 @@ def test_a_file_that_is_no_text_is_refused(root: Path, content: bytes) -> None:
         Tree(root).text("server/app/x.py")
 
 
+@pytest.mark.parametrize(
+    "content", [b"\xef\xbb\xbfx = 'caf\xc3\xa9'\r\n", b"# coding: latin-1\nx = 'caf\xe9'\n"]
+)
+def test_python_is_read_in_its_own_encoding(root: Path, content: bytes) -> None:
+    (root / "server/app/x.py").write_bytes(content)
+    assert Tree(root).text("server/app/x.py").endswith("x = 'café'\n")
+    (module,) = Tree(root).modules(["server/app/x.py"])
+    assert [value for _, value in module.strings] == ["café"]
+
+
+def test_of_a_picture_the_name_is_enough(root: Path) -> None:
+    (root / "server/app/logo.png").write_bytes(b"\x89PNG\r\n\x1a\n\xff")
+    (root / "server/app/text.png").write_text("no picture")
+    assert "server/app/logo.png" in Tree(root).functional
+    assert Tree(root).text("server/app/logo.png") == ""
+    assert Tree(root).text("server/app/text.png") == "no picture"
+
+
 def test_a_link_to_nothing_is_refused_without_naming_folders_outside(root: Path) -> None:
     (root / "server/app/x.py").symlink_to(root / "missing")
     with pytest.raises(CannotJudge) as caught:
@@ -110,22 +138,37 @@ def test_python_that_does_not_parse_is_refused(root: Path) -> None:
 
 
 NOTEBOOK = {
+    "metadata": {"title": "titled", "authors": [{"name": "written by"}]},
     "cells": [
-        {"cell_type": "markdown", "source": ["about\n", "jobs"]},
+        {
+            "cell_type": "markdown",
+            "source": ["about\n", "jobs"],
+            "attachments": {"attached.png": {"image/png": "picture"}},
+        },
         {
             "cell_type": "code",
+            "metadata": {"tags": ["tagged"]},
             "source": ["%matplotlib inline\n", "!ls\n", "import redis\n"],
             "outputs": [
                 {"output_type": "stream", "text": ["printed\n"]},
                 {
                     "output_type": "display_data",
-                    "data": {"image/png": "picture", "text/plain": ["shown"]},
+                    "data": {
+                        "image/png": "picture",
+                        "text/plain": ["shown"],
+                        "application/json": [{"key": "listed"}, 5, None],
+                    },
                 },
-                {"output_type": "error", "traceback": ["raised"]},
+                {
+                    "output_type": "error",
+                    "ename": "named",
+                    "evalue": "told",
+                    "traceback": ["raised"],
+                },
             ],
         },
         {"cell_type": "code", "source": "%%bash\nif then", "outputs": []},
-    ]
+    ],
 }
 
 
@@ -133,7 +176,8 @@ def test_of_a_notebook_sources_and_text_outputs_are_read(root: Path) -> None:
     write(root, "server/x.ipynb", text=json.dumps(NOTEBOOK))
     passages = list(Tree(root).passages("server/x.ipynb"))
     read = "\n".join(passage.text for passage in passages)
-    assert all(word in read for word in ("about", "redis", "printed", "shown", "raised"))
+    words = "about attached.png tagged redis printed shown listed named told raised titled by"
+    assert all(word in read for word in words.split())
     assert "picture" not in read
     assert passages[0].note == " (cell 1)"
 
@@ -144,7 +188,25 @@ def test_of_a_notebook_the_python_is_parsed(root: Path) -> None:
     assert [module.names.references for module in modules] == [((3, "redis"),), ()]
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", "{"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "%%time\nimport redis",
+        "%%capture\n%matplotlib inline\nimport redis",
+        "if True:\n    %time x\nimport redis",
+        "files = !ls\nimport redis",
+        "taken = %timeit -o x\nimport redis",
+        "redis?\nimport redis",
+    ],
+)
+def test_commands_of_ipython_hide_no_python(root: Path, source: str) -> None:
+    cells = [{"cell_type": "code", "source": source}]
+    write(root, "server/x.ipynb", text=json.dumps({"cells": cells}))
+    (module,) = Tree(root).modules(["server/x.ipynb"])
+    assert [path for _, path in module.names.references] == ["redis"]
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "{", '{"cells": [1]}'])
 def test_a_notebook_that_is_none_is_refused(root: Path, text: str) -> None:
     write(root, "server/x.ipynb", text=text)
     with pytest.raises(CannotJudge, match=r"server/x\.ipynb is not a notebook"):

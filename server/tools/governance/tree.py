@@ -1,12 +1,15 @@
 """The files under judgment."""
 
 import ast
+import io
 import json
 import os
+import re
+import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tools.governance.findings import CannotJudge
@@ -17,10 +20,30 @@ FUNCTIONAL_FOLDER = "server"
 FUNCTIONAL_FILES = ("alembic.ini", "pyproject.toml")
 
 # Left behind by tools. What Git tracks is no criterion: an exported tree has no Git.
-LEFTOVERS_AT_THE_ROOT = frozenset({".git", ".venv", "build", "data", "dist"})
-LEFTOVERS_ANYWHERE = frozenset(
-    {".hypothesis", ".import_linter_cache", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+LEFTOVERS_AT_THE_ROOT = frozenset(
+    {".eggs", ".git", ".nox", ".tox", ".venv", "build", "data", "dist", "htmlcov", "node_modules"}
 )
+LEFTOVERS_ANYWHERE = frozenset(
+    {
+        ".hypothesis",
+        ".import_linter_cache",
+        ".ipynb_checkpoints",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+    }
+)
+LEFTOVER_FILES = re.compile(r".*\.(pyc|swp)|\.DS_Store|\.coverage")
+
+# Of these only the name is judged, unless they turn out to be text.
+MEDIA = frozenset(
+    {".gif", ".ico", ".jpeg", ".jpg", ".mp4", ".otf", ".png", ".ttf", ".webp", ".woff", ".woff2"}
+)
+
+PYTHON = (".py", ".pyi", ".pyw")
+
+# IPython's own lines: a command, with or without a name for what it answers, and a question.
+MAGIC = re.compile(r"(?m)^([ \t]*)(?:[\w, ]+=[ \t]*)?(?:[%!].*|\S.*\?)$")
 
 
 @dataclass(frozen=True)
@@ -93,8 +116,8 @@ class Tree:
     def text(self, path: str) -> str:
         if path not in self._texts:
             try:
-                self._texts[path] = (self.root / path).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
+                self._texts[path] = _decoded(path, (self.root / path).read_bytes())
+            except (OSError, UnicodeDecodeError, SyntaxError) as error:
                 raise CannotJudge(f"{path} cannot be read as text: {_cause(error)}") from error
         return self._texts[path]
 
@@ -103,10 +126,11 @@ class Tree:
         if not path.endswith(".ipynb"):
             yield Passage(self.text(path))
             return
-        for number, cell in enumerate(self._cells(path), start=1):
-            yield Passage(_joined(cell.get("source", "")), f" (cell {number})")
-            for text in _readable_outputs(cell):
-                yield Passage(text, f" (output of cell {number})")
+        notebook = self._notebook(path)
+        for number, cell in enumerate(notebook.pop("cells"), start=1):
+            yield Passage(_joined(cell.pop("source", "")), f" (cell {number})")
+            yield Passage("\n".join(_texts(cell)), f" (output of cell {number})")
+        yield Passage("\n".join(_texts(notebook)), " (metadata)")
 
     def modules(self, paths: Iterable[str]) -> Iterator[Module]:
         """The Python among `paths`, parsed."""
@@ -118,20 +142,22 @@ class Tree:
             yield from self._modules[path]
 
     def _python_passages(self, path: str) -> Iterator[Passage]:
-        if path.endswith(".py"):
+        if path.endswith(PYTHON):
             yield Passage(self.text(path))
         elif path.endswith(".ipynb"):
-            for number, cell in enumerate(self._cells(path), start=1):
+            for number, cell in enumerate(self._notebook(path)["cells"], start=1):
                 if cell.get("cell_type") == "code":
                     source = _without_magics(_joined(cell.get("source", "")))
                     yield Passage(source, f" (cell {number})")
 
-    def _cells(self, path: str) -> list[dict[str, Any]]:
+    def _notebook(self, path: str) -> dict[str, Any]:
         try:
             notebook = json.loads(self.text(path))
-            return list(notebook["cells"])
+            if all(isinstance(cell, dict) for cell in notebook["cells"]):
+                return dict(notebook)
         except (ValueError, KeyError, TypeError) as error:
             raise CannotJudge(f"{path} is not a notebook: {_cause(error)}") from error
+        raise CannotJudge(f"{path} is not a notebook: a cell is no mapping")
 
 
 def _walk(root: Path) -> Iterator[str]:
@@ -144,7 +170,9 @@ def _walk(root: Path) -> Iterator[str]:
         for name in folders:
             if (Path(folder) / name).is_symlink():
                 raise CannotJudge(f"{(relative / name).as_posix()} links to a folder elsewhere.")
-        yield from ((relative / name).as_posix() for name in files if not name.endswith(".pyc"))
+        yield from (
+            (relative / name).as_posix() for name in files if not LEFTOVER_FILES.fullmatch(name)
+        )
 
 
 def _is_leftover(folder: Path, name: str, at_root: bool) -> bool:
@@ -172,23 +200,55 @@ def parse(path: str, passage: Passage) -> Module:
     return Module(path, passage.note, passage.text, nodes, Names(nodes))
 
 
+def _decoded(path: str, content: bytes) -> str:
+    """The text of a file in the encoding that Python would read it in, or else in UTF-8."""
+    encoding = "utf-8-sig"
+    if path.endswith(PYTHON):
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+    try:
+        return io.TextIOWrapper(io.BytesIO(content), encoding).read()
+    except UnicodeDecodeError:
+        if PurePosixPath(path).suffix.lower() in MEDIA:
+            return ""
+        raise
+
+
 def _joined(text: str | list[str]) -> str:
     """Notebooks keep a text as one string or as a list of its lines."""
     return text if isinstance(text, str) else "".join(text)
 
 
 def _without_magics(source: str) -> str:
-    """IPython's own commands, blanked out so that the rest parses on the same lines."""
-    if source.startswith("%%"):
-        return ""
-    lines = source.split("\n")
-    return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in lines)
+    """A cell with IPython's own lines put out of action, so that the rest parses where it is.
+
+    A cell magic is left out, and with it a cell that is then not Python but, say, a shell's.
+    """
+    under_magic = source.startswith("%%")
+    if under_magic:
+        source = "\n" + source.partition("\n")[2]
+    if not _parses(source):
+        source = MAGIC.sub(r"\1pass", source)
+    return "" if under_magic and not _parses(source) else source
 
 
-def _readable_outputs(cell: dict[str, Any]) -> Iterator[str]:
-    for output in cell.get("outputs", []):
-        yield _joined(output.get("text", ""))
-        yield "\n".join(output.get("traceback", []))
-        for kind, value in output.get("data", {}).items():
-            if not kind.startswith("image/"):
-                yield json.dumps(value) if isinstance(value, dict) else _joined(value)
+def _parses(source: str) -> bool:
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every string in a piece of a notebook, names of keys included, pictures left out."""
+    match value:
+        case str():
+            yield value.removesuffix("\n")
+        case list():
+            for item in value:
+                yield from _texts(item)
+        case dict():
+            for key, item in value.items():
+                yield key
+                if not key.startswith("image/"):
+                    yield from _texts(item)
