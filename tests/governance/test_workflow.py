@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from tests.governance.planting import REPOSITORY
-from tools.governance.blocking import WORKFLOW
+from tools.governance.workflow import WORKFLOW
 
 DOCUMENT = yaml.safe_load((REPOSITORY / WORKFLOW).read_text())
 MATRIX = DOCUMENT["jobs"]["test"]["strategy"]["matrix"]

@@ -7,7 +7,9 @@ references  what a module imports and names, as dotted paths
 requirements  the distributions that the project declares
 bans        packages, addresses and file names that must not appear
 structure   how the code must be laid out
-blocking    that nothing lets a violation through: workflow, Makefile, commit hooks
+blocking    that nothing lets a violation through: `.ci/run`, and what pytest is told
+workflow, makefile, hooks  the same of the workflow, the Makefile and commit hooks
+lines, yaml_leaves  how their formats are read
 schema      the tables and statuses, as the tree's own models declare them
 verdict     all of it together
 """

@@ -1,7 +1,6 @@
 """The distributions that the project declares, and what their extras bring along."""
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -11,9 +10,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from tools.governance.findings import CannotJudge
-from tools.governance.tree import Tree
+from tools.governance.tree import PROJECT_FILE, Tree
 
-PROJECT_FILE = "pyproject.toml"
 THIS_PROJECT = re.compile(r"-e \.(\[[\w,-]+\])?")  # its extras are judged in PROJECT_FILE
 
 
@@ -82,11 +80,7 @@ def _direct(requirement: Requirement, *, with_base: bool) -> Iterator[Requiremen
 
 def _in_project_file(tree: Tree) -> Iterator[Declared]:
     text = tree.text(PROJECT_FILE)
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise CannotJudge(f"{PROJECT_FILE} cannot be parsed: {error}") from error
-    for stated in _statements(document):
+    for stated in _statements(tree.project):
         line = text.count("\n", 0, max(text.find(stated), 0)) + 1
         yield _declaration(stated, PROJECT_FILE, line)
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tokenize
+import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,8 @@ from tools.governance.references import Names
 
 VOCABULARY_FILE = "server/tools/forbidden_vocabulary_phase16.yaml"
 FUNCTIONAL_FOLDER = "server"
-FUNCTIONAL_FILES = ("alembic.ini", "pyproject.toml")
+PROJECT_FILE = "pyproject.toml"
+FUNCTIONAL_FILES = ("alembic.ini", PROJECT_FILE)
 
 # Left behind by tools. What Git tracks is no criterion: an exported tree has no Git.
 LEFTOVERS_AT_THE_ROOT = frozenset(
@@ -106,6 +108,14 @@ class Tree:
         """The files that make up the product; the vocabulary itself must hold what it forbids."""
         found = self.under([FUNCTIONAL_FOLDER, *FUNCTIONAL_FILES])
         return tuple(path for path in found if path != VOCABULARY_FILE)
+
+    @cached_property
+    def project(self) -> dict[str, Any]:
+        """What the project file says."""
+        try:
+            return tomllib.loads(self.text(PROJECT_FILE))
+        except tomllib.TOMLDecodeError as error:
+            raise CannotJudge(f"{PROJECT_FILE} cannot be parsed: {error}") from error
 
     def under(self, folders: Iterable[str]) -> Iterator[str]:
         """The files in `folders`, or that are named there themselves."""

@@ -5,9 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.governance import blocking, schema, structure
+from tools.governance import schema, structure
 from tools.governance.bans import find_banned
+from tools.governance.blocking import ci_blocks
 from tools.governance.findings import CannotJudge, Finding, Violation
+from tools.governance.hooks import hooks_do_not_skip
 from tools.governance.policy import Policy, Rule
 from tools.governance.requirements import Declared, declared
 from tools.governance.tree import Tree
@@ -19,8 +21,8 @@ SOURCE_CHECKS: Mapping[str, Callable[[Tree], Iterator[Finding]]] = {
     "route-placement": structure.routes_in_their_folder,
     "endpoints": structure.three_endpoints,
     "queue-payload": structure.only_ids_in_the_queue,
-    "ci-blocks": blocking.ci_blocks,
-    "commit-hooks": blocking.hooks_do_not_skip,
+    "ci-blocks": ci_blocks,
+    "commit-hooks": hooks_do_not_skip,
 }
 SCHEMA_CHECKS: Mapping[str, Callable[[Tree, schema.Schema], Iterator[Finding]]] = {
     "job-columns": schema.one_table_of_eight_columns,
