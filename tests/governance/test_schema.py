@@ -20,12 +20,23 @@ def test_the_schema_is_that_of_the_tree(copy: Path, monkeypatch: pytest.MonkeyPa
     schema = read_schema(copy)
     assert schema.columns.keys() == {"jobs"}
     assert set(schema.columns["jobs"]) == COLUMNS
+    assert {name: set(columns) for name, columns in schema.migrated.items()} == {"jobs": COLUMNS}
+    assert [set(values) for values in schema.migrated_enums] == [STATUSES]
+    assert schema.indexes == []
     assert set(schema.members) == STATUSES
     assert not list((copy / "server" / "app").rglob("__pycache__"))
 
 
 def test_a_status_that_the_database_leaves_open_is_a_violation(copy: Path) -> None:
-    schema = Schema(columns={"jobs": list(COLUMNS)}, enums=[], members=list(STATUSES))
+    columns = {"jobs": list(COLUMNS)}
+    schema = Schema(
+        columns=columns,
+        enums=[],
+        members=list(STATUSES),
+        migrated=columns,
+        migrated_enums=[],
+        indexes=[],
+    )
     (finding,) = four_statuses(Tree(copy), schema)
     assert finding.what == "no column that allows the four statuses alone"
 

@@ -3,6 +3,7 @@
 policy      the rules as data, read from the vocabulary file without mercy
 tree        the files under judgment, and the Python in them
 vocabulary  forbidden words in every spelling
+literals    what expressions made of literals say
 references  what a module imports and names, as dotted paths
 requirements  the distributions that the project declares
 bans        packages, addresses and file names that must not appear

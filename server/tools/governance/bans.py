@@ -1,17 +1,23 @@
 """Packages, URL schemes and file names that must not appear."""
 
-import ast
 import re
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import cache
 
 from tools.governance.findings import Finding
+from tools.governance.literals import first_argument, text_of
 from tools.governance.policy import Ban
 from tools.governance.requirements import Declared, names_of
 from tools.governance.tree import Module, Tree
 
-ENGINE_MAKERS = frozenset({"sqlalchemy.create_engine", "sqlalchemy.engine.create_engine"})
+ENGINE_MAKERS = frozenset(
+    {
+        "app.core.database.build_engine",
+        "sqlalchemy.create_engine",
+        "sqlalchemy.engine.create_engine",
+    }
+)
 URL_MAKERS = frozenset({"sqlalchemy.URL.create", "sqlalchemy.engine.URL.create"})
 
 
@@ -72,9 +78,17 @@ def _canonical(name: str) -> str:
 
 
 def _addresses(tree: Tree, ban: Ban) -> Iterator[Finding]:
-    """URLs in functional files; in tests, which name some to see them refused, only engines'."""
+    """URLs in functional files; in tests, which name some to see them refused, only engines'.
+
+    What DuckDB calls its extension for another system is an address of it, too.
+    """
     schemes = "|".join(re.escape(scheme) for scheme in ban.schemes)
-    url = re.compile(rf"(?<![\w+.-])(?:{schemes})(?:\+\w+)?://", re.IGNORECASE)
+    url = re.compile(
+        rf"(?<![\w+.-])(?:{schemes})(?:\+\w+)?://"
+        rf"|\b(?:install|load|\(\s*type)\s+'?(?:{schemes})(?:_scanner)?\b"
+        rf"|\battach\s+'(?:{schemes}):",
+        re.IGNORECASE,
+    )
     driver = re.compile(rf"(?:{schemes})(?:\+\w+)?", re.IGNORECASE)
     for path in tree.functional:
         if not path.endswith(".py"):
@@ -89,7 +103,7 @@ def _addresses(tree: Tree, ban: Ban) -> Iterator[Finding]:
 
 
 def _url_literals(module: Module, url: re.Pattern[str]) -> Iterator[Finding]:
-    for node, value in module.strings:
+    for node, value in module.used_strings:
         for match in url.finditer(value):
             line = node.lineno + value.count("\n", 0, match.start())
             yield Finding(module.path, line, f"{match.group()}…{module.note}")
@@ -99,13 +113,17 @@ def _engine_addresses(
     module: Module, url: re.Pattern[str], driver: re.Pattern[str]
 ) -> Iterator[Finding]:
     for call in module.calls:
-        match call:
-            case ast.Call(func=function, args=[ast.Constant(value=str(given)), *_]):
-                maker = module.names.resolve(function)
-                if (maker in ENGINE_MAKERS and url.match(given)) or (
-                    maker in URL_MAKERS and driver.fullmatch(given)
-                ):
-                    yield Finding(module.path, call.lineno, f"an engine on {given}{module.note}")
+        maker = module.names.resolve(call.func)
+        if maker in ENGINE_MAKERS:
+            given = text_of(first_argument(call, "url"))
+            refused = given and url.match(given)
+        elif maker in URL_MAKERS:
+            given = text_of(first_argument(call, "drivername"))
+            refused = given and driver.fullmatch(given)
+        else:
+            continue
+        if refused:
+            yield Finding(module.path, call.lineno, f"an engine on {given}{module.note}")
 
 
 def _files(tree: Tree, ban: Ban) -> Iterator[Finding]:

@@ -4,13 +4,34 @@ import ast
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
+from tools.governance.literals import first_argument, text_of
+
+IMPORTERS = frozenset(
+    {
+        "builtins.__import__",
+        "importlib.__import__",
+        "importlib.import_module",
+        "importlib.util.find_spec",
+        "pkgutil.resolve_name",
+        "runpy.run_module",
+    }
+)
+
 
 class Names:
-    """The names that a module's import statements bind. Relative imports are the tree's own."""
+    """The names that a module's imports bind, and plain assignments of what was imported.
+
+    Relative imports are the tree's own.
+    """
 
     def __init__(self, nodes: Iterable[ast.AST]) -> None:
         self._nodes = tuple(nodes)
-        self._bound = dict(_bindings(self._nodes))
+        self._bound = {"__import__": "builtins.__import__"} | dict(_bindings(self._nodes))
+        for node in self._nodes:
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    if path := self.resolve(value):
+                        self._bound.setdefault(name, path)
 
     def resolve(self, node: ast.expr) -> str | None:
         """The dotted path that a name or an attribute stands for, if it comes from an import."""
@@ -36,14 +57,9 @@ class Names:
                     yield from ((node.lineno, f"{module}.{alias.name}") for alias in aliases)
                 case ast.Attribute() if path := self.resolve(node):
                     yield node.lineno, path
-                case ast.Call(func=function, args=[ast.Constant(value=str(path)), *_]):
-                    if self._is_importer(function):
-                        yield node.lineno, path
-
-    def _is_importer(self, function: ast.expr) -> bool:
-        if isinstance(function, ast.Name) and function.id == "__import__":
-            return True
-        return self.resolve(function) == "importlib.import_module"
+                case ast.Call(func=function) if self.resolve(function) in IMPORTERS:
+                    if path := text_of(first_argument(node, "name")):
+                        yield node.lineno, path.replace(":", ".")
 
 
 def _bindings(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:

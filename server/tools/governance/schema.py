@@ -1,4 +1,4 @@
-"""The tables and statuses that the tree's own models declare."""
+"""The tables and statuses that the tree's own models declare and its migrations make."""
 
 import json
 import os
@@ -13,6 +13,7 @@ from tools.governance.findings import CannotJudge, Finding
 from tools.governance.tree import Tree
 
 JOB_MODEL = "server/app/models/job.py"
+DECLARING = ("server/app/models", "server/app/migrations/versions")
 TABLE = "jobs"
 COLUMNS = frozenset(
     {
@@ -34,18 +35,24 @@ PROBE_SECONDS = 60
 
 @dataclass(frozen=True)
 class Schema:
-    """`enums` are the values of every enumerated column, `members` those of JobStatus."""
+    """`enums` are the values of every enumerated column, `members` those of JobStatus.
+
+    `migrated`, `migrated_enums` and `indexes` are what the migrations make of an empty database.
+    """
 
     columns: dict[str, list[str]]
     enums: list[list[str]]
     members: list[str]
+    migrated: dict[str, list[str]]
+    migrated_enums: list[list[str]]
+    indexes: list[str]
 
 
 def read_schema(root: Path) -> Schema:
-    """Import the models under `root` in a fresh interpreter.
+    """Import the models under `root`, and run its migrations, in a fresh interpreter.
 
     Raises:
-        CannotJudge: they cannot be imported, or what was imported lies elsewhere.
+        CannotJudge: that fails, or what was imported lies elsewhere.
     """
     server = (root / "server").resolve()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FORGESYTE_")}
@@ -74,17 +81,20 @@ def read_schema(root: Path) -> Schema:
 
 
 def one_table_of_eight_columns(tree: Tree, schema: Schema) -> Iterator[Finding]:
-    for table in sorted(schema.columns.keys() - {TABLE}):
-        yield _finding(tree, table, f"the table {table}")
-    columns = set(schema.columns.get(TABLE, ()))
-    for column in sorted(columns - COLUMNS):
-        yield _finding(tree, column, f"the column {column}")
-    for column in sorted(COLUMNS - columns):
-        yield Finding(JOB_MODEL, 1, f"no column {column}")
+    for origin, tables in (("the models", schema.columns), ("the migrations", schema.migrated)):
+        for table in sorted(tables.keys() - {TABLE}):
+            yield _finding(tree, table, f"the table {table} in {origin}")
+        columns = set(tables.get(TABLE, ()))
+        for column in sorted(columns - COLUMNS):
+            yield _finding(tree, column, f"the column {column} in {origin}")
+        for column in sorted(COLUMNS - columns):
+            yield Finding(JOB_MODEL, 1, f"no column {column} in {origin}")
+    for index in schema.indexes:
+        yield _finding(tree, index, f"the index {index}")
 
 
 def four_statuses(tree: Tree, schema: Schema) -> Iterator[Finding]:
-    for values in (schema.members, *schema.enums):
+    for values in (schema.members, *schema.enums, *schema.migrated_enums):
         for status in sorted(set(values) - STATUSES):
             yield _finding(tree, status, f"the status {status}")
         for status in sorted(STATUSES - set(values)):
@@ -94,8 +104,9 @@ def four_statuses(tree: Tree, schema: Schema) -> Iterator[Finding]:
 
 
 def _finding(tree: Tree, word: str, what: str) -> Finding:
-    """Where the models first name `word`; the metadata itself knows no lines."""
-    for path in sorted(tree.under(["server/app/models"]), key=lambda path: path != JOB_MODEL):
+    """Where the models or migrations first name `word`; the schema itself knows no lines."""
+    ranked = sorted(tree.under(DECLARING), key=lambda path: (path != JOB_MODEL, path))
+    for path in ranked:
         for line, text in enumerate(tree.text(path).splitlines(), start=1):
             if re.search(rf"\b{re.escape(word)}\b", text):
                 return Finding(path, line, what)

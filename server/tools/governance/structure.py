@@ -3,34 +3,65 @@
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from tools.governance.findings import Finding
+from tools.governance.literals import first_argument, text_of
 from tools.governance.tree import Module, Tree
 
+SERVER = "server"
 APPLICATION = "server/app"
 ROUTES = "server/app/api_routes/routes"
+MISPLACED_ROUTES = "/api/routes/"
+MODELS = "server/app/models"
 MIGRATIONS = "server/app/migrations"
 QUEUES = "server/app/services/queue"
 BASE_MODULE = "server/app/core/database.py"
 
-# The file, the methods and the end of the path of every endpoint there may be.
+# The file, the methods and the path of every endpoint there may be.
 ENDPOINTS = {
-    "job_submit.py": ({"post"}, "/submit"),
-    "job_status.py": ({"get", "head"}, "/status/{job_id}"),
-    "job_results.py": ({"get", "head"}, "/results/{job_id}"),
+    f"{ROUTES}/job_submit.py": ({"post"}, "/video/submit"),
+    f"{ROUTES}/job_status.py": ({"get", "head"}, "/video/status/{job_id}"),
+    f"{ROUTES}/job_results.py": ({"get", "head"}, "/video/results/{job_id}"),
 }
 NO_ENDPOINT: tuple[set[str], str] = (set(), "")
 HTTP_METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "trace"})
 ROUTE_DECORATORS = HTTP_METHODS | {"api_route", "route"}
-ROUTE_ADDERS = frozenset({"add_api_route", "add_route", "mount"})
+ROUTE_ADDERS = frozenset({"add_api_route", "add_route"})
 ROUTE_CLASSES = frozenset({"Route", "Mount", "APIRoute"})
 
-BASE_MAKERS = frozenset({"declarative_base", "automap_base", "registry"})
+# A decorator that is imported from elsewhere, such as mock.patch, only sounds like a route's.
+FRAMEWORKS = ("fastapi.", "starlette.")
+ROUTERS = ("app.", *FRAMEWORKS)
+
+BASE_MAKERS = frozenset({"as_declarative", "automap_base", "declarative_base", "registry"})
 BASE_CLASSES = frozenset({"DeclarativeBase", "DeclarativeBaseNoMeta", "DeclarativeMeta"})
 
 QUEUE_METHODS = frozenset({"enqueue", "dequeue", "size"})
-TABLE_STATEMENT = re.compile(r"\s*(create|alter)\s+(or\s+replace\s+|temp\w*\s+)*table\b", re.I)
+
+# What SQLAlchemy declares a schema with: the models need the columns, and nothing needs the rest.
+COLUMN_MAKERS = frozenset({"Column", "mapped_column"})
+SCHEMA_MAKERS = COLUMN_MAKERS | {
+    "CreateTable",
+    "ForeignKey",
+    "ForeignKeyConstraint",
+    "Index",
+    "MetaData",
+    "Sequence",
+    "Table",
+    "relationship",
+}
+SCHEMA_STATEMENT = re.compile(
+    r"""
+    \bcreate\s+(?:or\s+replace\s+|(?:temp\w*|global|local|unlogged)\s+)*
+    (?:
+        table\s+(?:if\s+not\s+exists\s+)?[\w."{}]+\s*(?:\(|as\s+(?:select|from|with|values)\b)
+        | view\s+[\w."{}]+\s+as\b
+        | (?:unique\s+)?index\s.*\bon\s
+    )
+    | \balter\s+table\s+(?:if\s+exists\s+)?[\w."{}]+\s+(?:add|alter|drop|rename)\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 def one_shared_base(tree: Tree) -> Iterator[Finding]:
@@ -61,8 +92,12 @@ def _bases(module: Module) -> Iterator[tuple[int, str]]:
                         yield node.lineno, name
 
 
+def _path_of(module: Module, node: ast.expr) -> str:
+    return module.names.resolve(node) or ""
+
+
 def _of_sqlalchemy(module: Module, node: ast.expr) -> str:
-    path = module.names.resolve(node) or ""
+    path = _path_of(module, node)
     return path.rpartition(".")[2] if path.startswith("sqlalchemy.") else ""
 
 
@@ -74,14 +109,31 @@ def schema_by_migration(tree: Tree) -> Iterator[Finding]:
                     yield Finding(module.path, node.lineno, f"create_all{module.note}")
                 case ast.Attribute(attr="create", value=ast.Attribute(attr="__table__")):
                     yield Finding(module.path, node.lineno, f"__table__.create{module.note}")
-                case ast.Constant(value=str(text)) if TABLE_STATEMENT.match(text):
-                    if not module.path.startswith(f"{MIGRATIONS}/"):
-                        statement = " ".join(text.split()[:3])
-                        yield Finding(module.path, node.lineno, f"{statement}…{module.note}")
+        if not module.path.startswith(f"{MIGRATIONS}/"):
+            yield from _schema_statements(module)
+            yield from _schema_makers(module)
+
+
+def _schema_statements(module: Module) -> Iterator[Finding]:
+    for node, text in module.used_strings:
+        if match := SCHEMA_STATEMENT.search(text):
+            statement = " ".join(match.group().split()[:3])
+            yield Finding(module.path, node.lineno, f"{statement}…{module.note}")
+
+
+def _schema_makers(module: Module) -> Iterator[Finding]:
+    allowed = COLUMN_MAKERS if module.path.startswith(f"{MODELS}/") else frozenset()
+    for call in module.calls:
+        name = _of_sqlalchemy(module, call.func)
+        if name in SCHEMA_MAKERS - allowed:
+            yield Finding(module.path, call.lineno, f"{name} declares a schema{module.note}")
 
 
 def routes_in_their_folder(tree: Tree) -> Iterator[Finding]:
-    for module in tree.modules(tree.under([APPLICATION])):
+    for path in tree.under([SERVER]):
+        if MISPLACED_ROUTES in path:
+            yield Finding(path, 1, "a folder for other routes")
+    for module in tree.modules(tree.under([SERVER])):
         if not module.path.startswith(f"{ROUTES}/"):
             for line, what, _ in _routes(module):
                 yield Finding(module.path, line, f"{what} outside {ROUTES}/")
@@ -89,10 +141,10 @@ def routes_in_their_folder(tree: Tree) -> Iterator[Finding]:
 
 def three_endpoints(tree: Tree) -> Iterator[Finding]:
     for module in tree.modules(tree.under([ROUTES])):
-        allowed, ending = ENDPOINTS.get(PurePosixPath(module.path).name, NO_ENDPOINT)
+        allowed, its_path = ENDPOINTS.get(module.path, NO_ENDPOINT)
         left = set(allowed)
         for line, kind, path in _routes(module):
-            if kind in left and path.endswith(ending):
+            if kind in left and path == its_path:
                 left.remove(kind)
             else:
                 yield Finding(module.path, line, f"{kind} {path}".rstrip())
@@ -107,23 +159,37 @@ def _routes(module: Module) -> Iterator[tuple[int, str, str]]:
                 | ast.AsyncFunctionDef(decorator_list=decorators)
             ):
                 for decorator in decorators:
-                    match decorator:
-                        case ast.Call(func=ast.Attribute(attr=kind)) if kind in ROUTE_DECORATORS:
-                            yield decorator.lineno, kind, _path_argument(decorator)
-            case ast.Call(func=ast.Attribute(attr=kind)) if kind in ROUTE_ADDERS:
-                yield node.lineno, kind, _path_argument(node)
-            case ast.Call(func=function):
-                kind = (module.names.resolve(function) or "").rpartition(".")[2]
-                if kind in ROUTE_CLASSES:
+                    if isinstance(decorator, ast.Call) and _decorates_a_route(module, decorator):
+                        yield decorator.lineno, _kind(decorator.func), _path_argument(decorator)
+            case ast.Call(func=ast.Call() as decorator) if _decorates_a_route(module, decorator):
+                yield node.lineno, _kind(decorator.func), _path_argument(decorator)
+            case ast.Call(func=ast.Attribute(attr="mount"), args=[_, _, *_]):
+                yield node.lineno, "mount", _path_argument(node)
+            case ast.Attribute(attr=kind) if kind in ROUTE_ADDERS:
+                yield node.lineno, kind, ""
+            case ast.Call(func=function) if _path_of(module, function).startswith(FRAMEWORKS):
+                if (kind := _kind(function)) in ROUTE_CLASSES:
                     yield node.lineno, kind, _path_argument(node)
 
 
+def _decorates_a_route(module: Module, decorator: ast.Call) -> bool:
+    """By its name, or by a path as its argument; what names no path and no router does not."""
+    path = text_of(first_argument(decorator, "path"))
+    if path and path.startswith(("/", "{}")):
+        return True
+    if path or _kind(decorator.func) not in ROUTE_DECORATORS:
+        return False
+    imported = _path_of(module, decorator.func)
+    return not imported or imported.startswith(ROUTERS)
+
+
+def _kind(function: ast.expr) -> str:
+    """The last part of a function's name."""
+    return ast.unparse(function).rpartition(".")[2]
+
+
 def _path_argument(call: ast.Call) -> str:
-    named = [keyword.value for keyword in call.keywords if keyword.arg == "path"]
-    match [*call.args, *named]:
-        case [ast.Constant(value=str(path)), *_]:
-            return path
-    return ""
+    return text_of(first_argument(call, "path")) or ""
 
 
 def only_ids_in_the_queue(tree: Tree) -> Iterator[Finding]:

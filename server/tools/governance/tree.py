@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tools.governance.findings import CannotJudge
+from tools.governance.literals import text_of
 from tools.governance.references import Names
 
 VOCABULARY_FILE = "server/tools/forbidden_vocabulary_phase16.yaml"
@@ -71,17 +72,24 @@ class Module:
         return tuple(node for node in self.nodes if isinstance(node, ast.Call))
 
     @cached_property
-    def strings(self) -> tuple[tuple[ast.Constant, str], ...]:
-        """Every string literal, parts of f-strings and docstrings included."""
+    def strings(self) -> tuple[tuple[ast.expr, str], ...]:
+        """Every string, of text or bytes, that literals make: alone, as f-strings or as sums."""
         return tuple(
-            (node, node.value)
+            (node, text)
             for node in self.nodes
-            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            if isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp)
+            if (text := text_of(node)) is not None
         )
 
     @cached_property
-    def assembled_strings(self) -> tuple[tuple[ast.Constant, str], ...]:
-        """String literals that the source does not show as they are: escaped, or in parts."""
+    def used_strings(self) -> tuple[tuple[ast.expr, str], ...]:
+        """The strings that are a value of something, which a docstring is not."""
+        prose = {id(node.value) for node in self.nodes if isinstance(node, ast.Expr)}
+        return tuple((node, text) for node, text in self.strings if id(node) not in prose)
+
+    @cached_property
+    def assembled_strings(self) -> tuple[tuple[ast.expr, str], ...]:
+        """Strings that the source does not show as they are: escaped, or in parts."""
         return tuple((node, value) for node, value in self.strings if value not in self.text)
 
 
