@@ -60,6 +60,8 @@ def test_every_place_of_a_requirement_is_read(root: Path) -> None:
         '[project]\ndependencies = [\n  "two",\n]\n'
         '[project.optional-dependencies]\nextra = ["three"]\n'
         '[dependency-groups]\ndev = ["four", {include-group = "docs"}]\n'
+        '[tool.poetry.group.dev.dependencies]\npython = "^3.11"\nseven = "*"\n'
+        '[tool.uv]\ndev-dependencies = ["eight"]\n'
     )
     (root / "requirements-dev.txt").write_text("# five\n-e .[notebook]\nsix>=1  # why\n")
     places = [(s.path, s.line, s.requirement.name) for s in declared(Tree(root))]
@@ -68,15 +70,35 @@ def test_every_place_of_a_requirement_is_read(root: Path) -> None:
         ("pyproject.toml", 5, "two"),
         ("pyproject.toml", 8, "three"),
         ("pyproject.toml", 10, "four"),
+        ("pyproject.toml", 13, "seven"),
+        ("pyproject.toml", 15, "eight"),
         ("requirements-dev.txt", 3, "six"),
     ]
+
+
+def test_requirements_files_are_read_as_pip_reads_them(root: Path) -> None:
+    (root / "server/deploy").mkdir()
+    (root / "server/deploy/requirements.txt").write_text(
+        "--index-url https://x\none==1 \\\n  --hash=sha256:0\n-c ../pins.txt\n-r requirements.txt\n"
+    )
+    (root / "server/pins.txt").write_text("# pinned\ntwo==2  # why\n")
+    places = [(s.path, s.line, s.requirement.name) for s in declared(Tree(root))]
+    assert places == [("server/deploy/requirements.txt", 2, "one"), ("server/pins.txt", 2, "two")]
+
+
+def test_what_pip_is_told_to_install_is_read(root: Path) -> None:
+    (root / "setup.sh").write_text("true\npip install -q 'one[x]>=1' two && three -r four.txt\n")
+    (root / "Makefile").write_text("# after `pip install five` run six\n")
+    places = [(s.path, s.line, s.requirement.name) for s in declared(Tree(root))]
+    assert places == [("Makefile", 1, "five"), ("setup.sh", 2, "one"), ("setup.sh", 2, "two")]
 
 
 @pytest.mark.parametrize(
     ("path", "text", "complaint"),
     [
         ("requirements.txt", "one two\n", r"requirements\.txt:1: 'one two' is not a requirement"),
-        ("requirements.txt", "-r others.txt\n", r"'-r others\.txt' is not a requirement"),
+        ("requirements.txt", "-r others.txt\n", r"others\.txt cannot be read"),
+        ("requirements.txt", "-e git+https://x\n", r"'-e git\+https://x' is not a requirement"),
         ("pyproject.toml", "[project\n", r"pyproject\.toml cannot be parsed"),
     ],
 )

@@ -85,7 +85,7 @@ def _addresses(tree: Tree, ban: Ban) -> Iterator[Finding]:
     schemes = "|".join(re.escape(scheme) for scheme in ban.schemes)
     url = re.compile(
         rf"(?<![\w+.-])(?:{schemes})(?:\+\w+)?://"
-        rf"|\b(?:install|load|\(\s*type)\s+'?(?:{schemes})(?:_scanner)?\b"
+        rf"|(?:\binstall|\bload|\(\s*type)\s+'?(?:{schemes})(?:_scanner)?\b"
         rf"|\battach\s+'(?:{schemes}):",
         re.IGNORECASE,
     )

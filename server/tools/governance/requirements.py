@@ -1,5 +1,6 @@
 """The distributions that the project declares, and what their extras bring along."""
 
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,9 +11,22 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from tools.governance.findings import CannotJudge
+from tools.governance.lines import logical_lines
+from tools.governance.makefile import MAKEFILE
 from tools.governance.tree import PROJECT_FILE, Tree
 
+REQUIRING_KEY = re.compile(r"requires|dependency-groups|([\w-]+-)?dependencies")
+REQUIREMENTS_FILE = re.compile(
+    r"(.*/)?([\w.-]*(requirements|constraints)[\w.-]*|requirements/.*)\.(txt|in)"
+)
+INCLUSION = re.compile(r"(?:-r|-c|--requirement|--constraint)[ =]?\s*(\S+)")
+OPTION = re.compile(r"--(?!editable)")
 THIS_PROJECT = re.compile(r"-e \.(\[[\w,-]+\])?")  # its extras are judged in PROJECT_FILE
+
+SCRIPTS = (".ipynb", ".sh")
+SCRIPT_FOLDERS = (".ci/", ".github/")
+INSTALLATION = re.compile(r"\bpip3?\s+install\s+([^\n;&|`]*)")
+REQUIREMENT_WORD = re.compile(r"[A-Za-z][\w.-]*(\[[\w,-]+\])?([<>=!~]=?[\w.*,<>=!~]*)?")
 
 
 @dataclass(frozen=True)
@@ -31,11 +45,12 @@ class Declared:
 
 
 def declared(tree: Tree) -> Iterator[Declared]:
-    """Every requirement in pyproject.toml and in the requirements files beside it."""
+    """Every requirement in pyproject.toml, in requirements files and in commands for pip."""
     yield from _in_project_file(tree)
+    yield from _in_requirements_files(tree)
     for path in tree.paths:
-        if path.startswith("requirements") and path.endswith((".txt", ".in")):
-            yield from _in_requirements_file(tree, path)
+        if path.endswith(SCRIPTS) or path == MAKEFILE or path.startswith(SCRIPT_FOLDERS):
+            yield from _in_commands(tree, path)
 
 
 def names_of(requirement: Requirement) -> tuple[str, ...]:
@@ -85,18 +100,49 @@ def _in_project_file(tree: Tree) -> Iterator[Declared]:
         yield _declaration(stated, PROJECT_FILE, line)
 
 
-def _statements(document: dict[str, Any]) -> Iterator[str]:
-    project = document.get("project", {})
-    yield from document.get("build-system", {}).get("requires", [])
-    yield from project.get("dependencies", [])
-    for extra in project.get("optional-dependencies", {}).values():
-        yield from extra
-    for group in document.get("dependency-groups", {}).values():
-        yield from (entry for entry in group if isinstance(entry, str))
+def _statements(table: dict[str, Any]) -> Iterator[str]:
+    """What a project file requires, whichever build system or tool reads it there."""
+    for key, value in table.items():
+        if REQUIRING_KEY.fullmatch(key):
+            yield from _entries(value)
+        elif isinstance(value, dict):
+            yield from _statements(value)
 
 
-def _in_requirements_file(tree: Tree, path: str) -> Iterator[Declared]:
-    for line, raw in enumerate(tree.text(path).splitlines(), start=1):
-        stated = raw.partition(" #")[0].strip()
-        if stated and not stated.startswith("#") and not THIS_PROJECT.fullmatch(stated):
-            yield _declaration(stated, path, line)
+def _entries(value: object) -> Iterator[str]:
+    """A list of requirements, groups of such lists, or a table with a version for each name."""
+    match value:
+        case list():
+            yield from (entry for entry in value if isinstance(entry, str))
+        case dict():
+            for name, entry in value.items():
+                if isinstance(entry, list):
+                    yield from _entries(entry)
+                elif name != "python":
+                    yield name
+
+
+def _in_requirements_files(tree: Tree) -> Iterator[Declared]:
+    """Those that are named so, and the ones that they include."""
+    waiting = [path for path in tree.paths if REQUIREMENTS_FILE.fullmatch(path)]
+    read: set[str] = set()
+    while waiting:
+        path = waiting.pop(0)
+        if path in read:
+            continue
+        read.add(path)
+        for line, raw in logical_lines(tree.text(path)):
+            stated = re.split(r"(?:^|\s)(?:#|--hash\b)", raw)[0].strip()
+            if included := INCLUSION.fullmatch(stated):
+                waiting.append(posixpath.normpath(posixpath.join(path, "..", included[1])))
+            elif stated and not THIS_PROJECT.fullmatch(stated) and not OPTION.match(stated):
+                yield _declaration(stated, path, line)
+
+
+def _in_commands(tree: Tree, path: str) -> Iterator[Declared]:
+    for passage in tree.passages(path):
+        for match in INSTALLATION.finditer(passage.text):
+            line = passage.text.count("\n", 0, match.start()) + 1
+            for word in re.findall(r"[^\s\"']+", match[1]):
+                if REQUIREMENT_WORD.fullmatch(word):
+                    yield _declaration(word, path, line)
