@@ -11,6 +11,7 @@ structure   how the code must be laid out
 blocking    that nothing lets a violation through: `.ci/run`, and what pytest is told
 workflow, makefile, hooks  the same of the workflow, the Makefile and commit hooks
 lines, yaml_leaves  how their formats are read
-schema      the tables and statuses, as the tree's own models declare them
+testing     that no test is switched off
+schema      the tables and statuses, as the tree's own models and migrations have them
 verdict     all of it together
 """

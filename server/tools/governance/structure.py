@@ -64,6 +64,11 @@ SCHEMA_STATEMENT = re.compile(
 )
 
 
+# Files of other programs end so, too; systemd's hold these sections.
+UNIT_FILES = (".socket", ".timer", ".socket.in", ".timer.in")
+UNIT_SECTION = re.compile(r"^\[(Unit|Socket|Timer|Install)\]", re.MULTILINE)
+
+
 def one_shared_base(tree: Tree) -> Iterator[Finding]:
     made = 0
     for module in tree.modules(tree.under(["server"])):
@@ -190,6 +195,13 @@ def _kind(function: ast.expr) -> str:
 
 def _path_argument(call: ast.Call) -> str:
     return text_of(first_argument(call, "path")) or ""
+
+
+def no_systemd_units(tree: Tree) -> Iterator[Finding]:
+    for path in tree.paths:
+        if path.endswith(UNIT_FILES) and (match := UNIT_SECTION.search(tree.text(path))):
+            line = tree.text(path).count("\n", 0, match.start()) + 1
+            yield Finding(path, line, match.group())
 
 
 def only_ids_in_the_queue(tree: Tree) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from tools.governance.findings import CannotJudge, Finding, Violation
 from tools.governance.hooks import hooks_do_not_skip
 from tools.governance.policy import Policy, Rule
 from tools.governance.requirements import Declared, declared
+from tools.governance.testing import tests_run
 from tools.governance.tree import Tree
 from tools.governance.vocabulary import find_terms
 
@@ -21,6 +22,8 @@ SOURCE_CHECKS: Mapping[str, Callable[[Tree], Iterator[Finding]]] = {
     "route-placement": structure.routes_in_their_folder,
     "endpoints": structure.three_endpoints,
     "queue-payload": structure.only_ids_in_the_queue,
+    "systemd-units": structure.no_systemd_units,
+    "tests-run": tests_run,
     "ci-blocks": ci_blocks,
     "commit-hooks": hooks_do_not_skip,
 }
