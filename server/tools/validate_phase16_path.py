@@ -4,6 +4,7 @@ Exit code 0: no rule is broken. 1: at least one is. 2: the tree could not be jud
 """
 
 import argparse
+import gc
 import json
 import sys
 import traceback
@@ -66,4 +67,5 @@ def _say_cannot(reason: str, *, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
+    gc.disable()  # the syntax trees are wanted to the end; looking for waste among them takes long
     sys.exit(main())

@@ -112,8 +112,7 @@ def _url_literals(module: Module, url: re.Pattern[str]) -> Iterator[Finding]:
 def _engine_addresses(
     module: Module, url: re.Pattern[str], driver: re.Pattern[str]
 ) -> Iterator[Finding]:
-    for call in module.calls:
-        maker = module.names.resolve(call.func)
+    for call, maker in module.calls:
         if maker in ENGINE_MAKERS:
             given = text_of(first_argument(call, "url"))
             refused = given and url.match(given)

@@ -84,25 +84,20 @@ def one_shared_base(tree: Tree) -> Iterator[Finding]:
 
 def _bases(module: Module) -> Iterator[tuple[int, str]]:
     """The line and SQLAlchemy's name of everything that makes a declarative base."""
+    for call, path in module.calls:
+        if (name := _of_sqlalchemy(path)) in BASE_MAKERS:
+            yield call.lineno, name
     for node in module.nodes:
         match node:
-            case ast.Call(func=function):
-                name = _of_sqlalchemy(module, function)
-                if name in BASE_MAKERS:
-                    yield node.lineno, name
             case ast.ClassDef(bases=bases, keywords=keywords):
                 for parent in (*bases, *(keyword.value for keyword in keywords)):
-                    name = _of_sqlalchemy(module, parent)
+                    name = _of_sqlalchemy(module.names.resolve(parent) or "")
                     if name in BASE_CLASSES:
                         yield node.lineno, name
 
 
-def _path_of(module: Module, node: ast.expr) -> str:
-    return module.names.resolve(node) or ""
-
-
-def _of_sqlalchemy(module: Module, node: ast.expr) -> str:
-    path = _path_of(module, node)
+def _of_sqlalchemy(path: str) -> str:
+    """The last part of a dotted path that leads into SQLAlchemy."""
     return path.rpartition(".")[2] if path.startswith("sqlalchemy.") else ""
 
 
@@ -128,8 +123,8 @@ def _schema_statements(module: Module) -> Iterator[Finding]:
 
 def _schema_makers(module: Module) -> Iterator[Finding]:
     allowed = COLUMN_MAKERS if module.path.startswith(f"{MODELS}/") else frozenset()
-    for call in module.calls:
-        name = _of_sqlalchemy(module, call.func)
+    for call, path in module.calls:
+        name = _of_sqlalchemy(path)
         if name in SCHEMA_MAKERS - allowed:
             yield Finding(module.path, call.lineno, f"{name} declares a schema{module.note}")
 
@@ -172,9 +167,10 @@ def _routes(module: Module) -> Iterator[tuple[int, str, str]]:
                 yield node.lineno, "mount", _path_argument(node)
             case ast.Attribute(attr=kind) if kind in ROUTE_ADDERS:
                 yield node.lineno, kind, ""
-            case ast.Call(func=function) if _path_of(module, function).startswith(FRAMEWORKS):
-                if (kind := _kind(function)) in ROUTE_CLASSES:
-                    yield node.lineno, kind, _path_argument(node)
+    for call, path in module.calls:
+        kind = path.rpartition(".")[2]
+        if kind in ROUTE_CLASSES and path.startswith(FRAMEWORKS):
+            yield call.lineno, kind, _path_argument(call)
 
 
 def _decorates_a_route(module: Module, decorator: ast.Call) -> bool:
@@ -184,8 +180,8 @@ def _decorates_a_route(module: Module, decorator: ast.Call) -> bool:
         return True
     if path or _kind(decorator.func) not in ROUTE_DECORATORS:
         return False
-    imported = _path_of(module, decorator.func)
-    return not imported or imported.startswith(ROUTERS)
+    imported = module.names.resolve(decorator.func)
+    return imported is None or imported.startswith(ROUTERS)
 
 
 def _kind(function: ast.expr) -> str:

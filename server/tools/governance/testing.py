@@ -8,6 +8,7 @@ from tools.governance.literals import first_argument
 from tools.governance.tree import Module, Tree
 
 TESTS = "tests"
+CONDITIONAL_SKIPS = frozenset({"pytest.mark.skipif", "unittest.skipIf", "unittest.skipUnless"})
 
 # Names by which a module or a conftest.py keeps tests from being collected.
 HIDING_VARIABLES = frozenset({"__test__", "collect_ignore", "collect_ignore_glob"})
@@ -32,18 +33,16 @@ def _switches(module: Module) -> Iterator[tuple[int, str]]:
         match node:
             case ast.Call(keywords=keywords) if _named(keywords, "allow_module_level"):
                 yield node.lineno, "a whole module is skipped"
-            case ast.Call() if _skips_always(module, node):
-                yield node.lineno, "skipif does not depend on anything"
             case ast.FunctionDef(name=name) if name in HIDING_HOOKS:
                 yield node.lineno, name
             case ast.Name(id=name, ctx=ast.Store()) if name in HIDING_VARIABLES:
                 yield node.lineno, name
+    for call, path in module.calls:
+        if path in CONDITIONAL_SKIPS and isinstance(
+            first_argument(call, "condition"), ast.Constant
+        ):
+            yield call.lineno, "the condition of a skip is none"
 
 
 def _named(keywords: list[ast.keyword], name: str) -> bool:
     return any(keyword.arg == name for keyword in keywords)
-
-
-def _skips_always(module: Module, call: ast.Call) -> bool:
-    is_skipif = module.names.resolve(call.func) in {"pytest.mark.skipif", "unittest.skipIf"}
-    return is_skipif and isinstance(first_argument(call, "condition"), ast.Constant)

@@ -68,8 +68,14 @@ class Module:
     names: Names
 
     @cached_property
-    def calls(self) -> tuple[ast.Call, ...]:
-        return tuple(node for node in self.nodes if isinstance(node, ast.Call))
+    def calls(self) -> tuple[tuple[ast.Call, str], ...]:
+        """Every call of what was imported, and the dotted path of that."""
+        return tuple(
+            (node, path)
+            for node in self.nodes
+            if isinstance(node, ast.Call)
+            if (path := self.names.resolve(node.func))
+        )
 
     @cached_property
     def strings(self) -> tuple[tuple[ast.expr, str], ...]:
@@ -214,7 +220,7 @@ def parse(path: str, passage: Passage) -> Module:
         syntax = ast.parse(passage.text)
     except (SyntaxError, ValueError) as error:
         raise CannotJudge(f"{path} cannot be parsed: {error}{passage.note}") from error
-    nodes = tuple(ast.walk(syntax))
+    nodes = tuple(node for node in ast.walk(syntax) if not isinstance(node, ast.expr_context))
     return Module(path, passage.note, passage.text, nodes, Names(nodes))
 
 
