@@ -34,6 +34,15 @@ def test_the_page_is_made_of_files_of_this_server(client: TestClient, path: str)
     }
 
 
+def test_the_page_is_found_below_the_path_of_a_proxy(client: TestClient) -> None:
+    below = TestClient(client.app, root_path="/jobs")
+    page = below.get("/jobs/")
+    assert page.status_code == 200
+    for link in LINKS.findall(page.text):
+        assert (link, below.get(f"/jobs/{link}").status_code) == (link, 200)
+    assert below.get("/jobs/docs").text == page.text
+
+
 def test_other_methods_and_paths_are_none_of_its_business(client: TestClient) -> None:
     assert client.head("/").status_code == 200
     assert client.post("/").status_code == 404

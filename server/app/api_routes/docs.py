@@ -53,8 +53,9 @@ class DocsPage:
     def _answer(self, scope: Scope) -> Response | None:
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
             return None
-        if scope["path"] in PAGES:
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if path in PAGES:
             return self._page
-        if name := ASSETS.get(scope["path"]):
+        if name := ASSETS.get(path):
             return FileResponse(self._assets / name, headers=ONE_DAY)
         return None
