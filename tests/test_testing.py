@@ -13,6 +13,7 @@ pytest_plugins = ["app.testing"]
 """
 
 TESTS = f"""
+import time
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,13 @@ def test_in_process(forgesyte_in_process):
     with open(VIDEO, "rb") as file:
         form = {{"files": {{"file": file}}, "data": {{"pipeline_id": "barcodes"}}}}
         job_id = forgesyte_in_process.post("/video/submit", **form).json()["job_id"]
-    status = forgesyte_in_process.get(f"/video/status/{{job_id}}").json()
-    assert status["status"] in ("pending", "running", "completed")
+    path, deadline = f"/video/status/{{job_id}}", time.monotonic() + 60
+    while (job := forgesyte_in_process.get(path).json())["status"] in ("pending", "running"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert job["status"] == "completed"
+    results = forgesyte_in_process.get(f"/video/results/{{job_id}}").json()["results"]
+    assert len(results) == FRAMES
 
 
 class TestOtherSettings:
