@@ -34,8 +34,8 @@ def numbers(result: Mapping[str, Any]) -> dict[str, float]:
 
 
 def label(detection: Detection) -> str:
-    """What a detection is called: its text, label or name, else all of it."""
-    for key in ("text", "label", "name"):
+    """What a detection is called: its text, label, name or class, else all of it."""
+    for key in ("text", "label", "name", "class_name"):
         if isinstance(value := detection.get(key), str):
             return value
     return as_text(detection)
@@ -45,10 +45,16 @@ def corners(detection: Detection) -> list[tuple[float, float]]:
     """The outline of a detection in pixels from the frame's top left; empty if it has none."""
     match detection:
         case {"bbox": {"x": x, "y": y, "width": width, "height": height}}:
-            return [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
+            return rectangle(x, y, x + width, y + height)
+        case {"xyxy": [left, top, right, bottom]}:
+            return rectangle(left, top, right, bottom)
         case {"points": [{"x": _, "y": _}, *_] as points}:
             return [(point["x"], point["y"]) for point in points]
     return []
+
+
+def rectangle(left: float, top: float, right: float, bottom: float) -> list[tuple[float, float]]:
+    return [(left, top), (right, top), (right, bottom), (left, bottom)]
 
 
 def describe(result: Mapping[str, Any]) -> str:

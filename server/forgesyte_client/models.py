@@ -88,7 +88,12 @@ class Results:
         """
         from forgesyte_client import tables
 
-        return tables.frames(self) if per == "frame" else tables.detections(self)
+        match per:
+            case "frame":
+                return tables.frames(self)
+            case "detection":
+                return tables.detections(self)
+        raise ValueError(f"There is a row per 'frame' or per 'detection', not per {per!r}.")
 
     def plot(self, *, most: int = 20, ax: "Axes | None" = None) -> "Axes":
         """A timeline: in which frames each of the `most` frequent findings was seen.

@@ -58,6 +58,7 @@ def test_descriptions() -> None:
     assert describe(ocr()) == NOTHING
     assert describe(ocr("one", "two")) == "one\ntwo"
     assert describe({"faces": [{"name": "Ada"}], "cars": [{"wheels": 4}]}) == 'Ada\n{"wheels": 4}'
+    assert describe({"detections": [{"xyxy": [1, 2, 3, 4], "class_name": "ball"}]}) == "ball"
     assert describe({"mean": 0.5}) == '{"mean": 0.5}'
 
 
@@ -66,7 +67,9 @@ def test_outlines() -> None:
     assert corners(block) == [(1, 2), (31, 2), (31, 6), (1, 6)]
     points = [{"x": 1, "y": 2}, {"x": 3, "y": 2}, {"x": 3, "y": 4}, {"x": 1, "y": 5}]
     assert corners({"points": points}) == [(1, 2), (3, 2), (3, 4), (1, 5)]
+    assert corners({"xyxy": [1, 2, 31, 6], "class_name": "player"}) == corners(block)
     assert corners({"text": "no box"}) == []
+    assert corners({"xyxy": [[1, 2, 31, 6]]}) == []
 
 
 def test_runs_of_the_same_description() -> None:
@@ -97,6 +100,12 @@ def test_tables_of_nothing(per: Any) -> None:
         assert isinstance(table, pd.DataFrame)
         assert table.index.name == "frame_index"
         assert len(table) == (len(results) if per == "frame" else 0)
+
+
+def test_a_table_is_per_frame_or_per_detection() -> None:
+    wrong: Any = "frames"
+    with pytest.raises(ValueError, match="'frames'"):
+        results_of(ocr("a")).to_dataframe(wrong)
 
 
 def test_spans_join_consecutive_frames() -> None:
