@@ -22,7 +22,7 @@ from forgesyte_client.errors import (
     WaitTimeout,
 )
 from forgesyte_client.models import Done, Job, JobStatus, Results
-from forgesyte_client.progress import Observer, Step, counted, observed
+from forgesyte_client.progress import Observer, Step, counted, guarded, observed
 from forgesyte_client.upload import Upload
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -39,12 +39,16 @@ JobId: TypeAlias = str | UUID
 class AsyncClient:
     """Talks to the server at `url`.
 
-    A server that has answered before is waited for, up to `patience` seconds, when it is away: it
-    may be restarting. Requests are repeated then, a submit only as long as it cannot have become a
-    job. A server that has never answered is given up at once.
+    A server that has answered before is waited for when it is away: it may be restarting. Requests
+    are repeated then, until `patience` seconds after the first that failed, a submit only as long
+    as it cannot have become a job. A server that has never answered is given up at once.
 
     `progress` turns the bars off, or is called with each Step instead. `options` are httpx2's:
-    headers, auth, proxy, verify and so on.
+    headers, auth, proxy, verify, timeout and so on, all but `transport`, `mounts` and
+    `event_hooks`.
+
+    Raises:
+        ValueError: `url` is not a URL.
     """
 
     def __init__(
@@ -123,7 +127,7 @@ class AsyncClient:
 
         Raises:
             JobFailed: with the server's reason.
-            WaitTimeout: it was not over within `timeout` seconds; without one, waits for ever.
+            WaitTimeout: it was not over within `timeout` seconds. 0 asks once; None waits for ever.
             NotFound, ServerUnavailable: as `status` does.
         """
         with observed(self._progress) as observe:
@@ -191,7 +195,7 @@ class AsyncClient:
     ) -> AsyncGenerator[Done, None]:
         if concurrency < 1:
             raise ValueError(f"concurrency is {concurrency}: nothing would ever be done")
-        observe = self._progress if callable(self._progress) else _ignore
+        observe = guarded(self._progress) if callable(self._progress) else _ignore
 
         async def attempt(path: Path) -> Done:
             try:
@@ -235,7 +239,8 @@ class AsyncClient:
             if upload.sent_whole:
                 raise OutcomeUnknown(UNKNOWN.format(words_of(error))) from error
             raise
-        if response.is_server_error and response.status_code not in NOTHING_KEPT:
+        failed = response.is_server_error and response.status_code not in NOTHING_KEPT
+        if failed and upload.sent_whole:
             raise OutcomeUnknown(UNKNOWN.format(detail_of(response)))
         return response
 
@@ -243,21 +248,25 @@ class AsyncClient:
         self, job_id: str, timeout: float | None, subject: str, observe: Observer
     ) -> Job:
         try:
-            async with asyncio.timeout(timeout):
-                job = await self._last_status(job_id, subject, observe)
+            async with asyncio.timeout(timeout or None):
+                job = await self._last_status(job_id, subject, observe, once=timeout == 0)
         except TimeoutError:
             raise WaitTimeout(f"Job {job_id} is not over after {timeout:g} seconds.") from None
         if job.status is JobStatus.FAILED:
             await self.results(job_id)  # raises JobFailed: the reason stands in their place
         return job
 
-    async def _last_status(self, job_id: str, subject: str, observe: Observer) -> Job:
+    async def _last_status(
+        self, job_id: str, subject: str, observe: Observer, *, once: bool
+    ) -> Job:
         pauses = growing_pauses()
         while True:
             job = await self.status(job_id)
             observe(Step(subject, job_id=job.job_id, status=job.status))
             if job.status.is_over:
                 return job
+            if once:
+                raise TimeoutError
             await asyncio.sleep(next(pauses))
 
 

@@ -1,12 +1,11 @@
 """The client for code that cannot `await`."""
 
+import asyncio
+import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
-from contextlib import ExitStack
-from threading import Event
+from threading import Event, Thread
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeVar
-
-from anyio.from_thread import start_blocking_portal
 
 from forgesyte_client.async_client import DEFAULT_URL, AsyncClient, FilePath, JobId
 from forgesyte_client.models import Done, Job, Results
@@ -18,8 +17,9 @@ T = TypeVar("T")
 class Client:
     """An AsyncClient on an event loop in a thread of its own: the same methods, without `await`.
 
-    Closing it, or leaving its `with` block, ends what it is still doing. See AsyncClient for the
-    arguments, and for what the methods do and raise. An observer is called on the client's thread.
+    Closing it, or leaving its `with` block, ends what it is still doing; one that is never closed
+    does not keep the program from ending. See AsyncClient for the arguments, and for what the
+    methods do and raise. An observer is called on the client's thread.
     """
 
     def __init__(
@@ -31,8 +31,20 @@ class Client:
         **options: Any,
     ) -> None:
         self._client = AsyncClient(url, patience=patience, progress=progress, **options)
-        self._stack = ExitStack()
-        self._portal = self._stack.enter_context(start_blocking_portal())
+        runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._loop = runner.get_loop()
+        closing = asyncio.Event()
+        # The interpreter joins other threads before anything could end them at its exit.
+        self._thread = Thread(
+            target=_keep_running,
+            args=(runner, self._client, closing),
+            name="ForgeSyte client",
+            daemon=True,
+        )
+        self._thread.start()
+        # Nor does a client that is collected wait for its thread: that may be the thread it is on.
+        self._end = weakref.finalize(self, self._loop.call_soon_threadsafe, closing.set)
+        self._end.atexit = False
 
     def __enter__(self) -> Self:
         return self
@@ -46,8 +58,8 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        with self._stack:
-            self._call(self._client.aclose)
+        self._end()
+        self._thread.join()
 
     def submit(self, path: FilePath, *, pipeline_id: str) -> str:
         return self._call(self._client.submit, path, pipeline_id=pipeline_id)
@@ -90,20 +102,25 @@ class Client:
 
     def _call(self, method: Callable[..., Awaitable[T]], *args: Any, **options: Any) -> T:
         """What `method` returns; what interrupts the waiting here cancels it there, to its end."""
-        over = Event()
+        if not self._end.alive:
+            raise RuntimeError("The client is closed.")
+        begun, over = Event(), Event()
 
         async def run() -> T:
+            begun.set()
             try:
                 return await method(*args, **options)
             finally:
                 over.set()
 
-        future = self._portal.start_task_soon(run)
+        future = asyncio.run_coroutine_threadsafe(run(), self._loop)
         try:
             return future.result()
         except BaseException:
-            if future.cancel():
-                over.wait()
+            if not future.done():
+                begun.wait()  # a task that is cancelled earlier never gets to its end
+                if future.cancel():
+                    over.wait()
             raise
 
     def _iterate(self, files: AsyncGenerator[Done, None]) -> Iterator[Done]:
@@ -111,4 +128,14 @@ class Client:
             while (done := self._call(anext, files, None)) is not None:
                 yield done
         finally:
-            self._call(files.aclose)
+            if self._end.alive:  # a loop that ends has closed what it still iterated over
+                self._call(files.aclose)
+
+
+def _keep_running(runner: asyncio.Runner, client: AsyncClient, closing: asyncio.Event) -> None:
+    async def until_closed() -> None:
+        async with client:
+            await closing.wait()
+
+    with runner:
+        runner.run(until_closed())

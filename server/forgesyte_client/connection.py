@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -22,6 +23,9 @@ LONGEST_PAUSE_SECONDS = 5.0
 UPLOADS = 64
 """How many uploads can be under way at a time."""
 
+OF_ONE_CLIENT = ("event_hooks", "mounts", "transport")
+"""Options of httpx2 that are either a blocking client's or an asynchronous one's."""
+
 T = TypeVar("T")
 
 
@@ -29,9 +33,17 @@ class Connection:
     """See AsyncClient for the arguments."""
 
     def __init__(self, url: str, patience: float, options: dict[str, Any]) -> None:
+        if unusable := options.keys() & OF_ONE_CLIENT:
+            raise TypeError(
+                f"{min(unusable)} cannot be given: uploads go through a blocking client, all else "
+                "through an asynchronous one."
+            )
         timeout = httpx2.Timeout(60, connect=10, pool=None)
         settings: dict[str, Any] = {"base_url": url, "timeout": timeout} | options
-        self.http = httpx2.AsyncClient(**settings)
+        try:
+            self.http = httpx2.AsyncClient(**settings)
+        except httpx2.InvalidURL as error:
+            raise ValueError(f"{url!r} is not a URL: {error}") from error
         single_use = {"limits": httpx2.Limits(max_keepalive_connections=0)}
         self._uploads = httpx2.Client(**settings | single_use)
         self._threads = ThreadPoolExecutor(UPLOADS, thread_name_prefix="upload")
@@ -82,7 +94,7 @@ class Connection:
             NotFound, Rejected: the server refuses.
             ServerUnavailable: the server fails, or is away for too long.
         """
-        waited = 0.0
+        deadline = None
         pauses = growing_pauses()
         while True:
             try:
@@ -96,11 +108,12 @@ class Connection:
                 if response.status_code not in TRY_AGAIN:
                     return successful(response)
                 unavailable = ServerUnavailable(detail_of(response))
-            pause = next(pauses)
-            if not self._has_answered or waited + pause > self._patience:
+            pause, now = next(pauses), time.monotonic()
+            if deadline is None:
+                deadline = now + self._patience
+            if not self._has_answered or now + pause > deadline:
                 raise unavailable
             await asyncio.sleep(pause)
-            waited += pause
 
     def read(self, response: httpx2.Response, read: Callable[[Any], T]) -> T:
         try:

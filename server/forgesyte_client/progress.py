@@ -1,5 +1,6 @@
 """Telling how far uploads and jobs are."""
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -27,14 +28,32 @@ class Step:
 
 
 Observer: TypeAlias = Callable[[Step], None]
-"""Called on the event loop, so it has to be quick."""
+"""Called on the event loop, so it has to be quick.
+
+What it raises stops neither the upload nor the waiting: the loop's exception handler gets it, which
+logs it unless told otherwise.
+"""
+
+
+def guarded(observer: Observer) -> Observer:
+    """The observer, its exceptions handed to the event loop."""
+
+    def observe(step: Step) -> None:
+        try:
+            observer(step)
+        except Exception as error:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"The observer raised at {step}", "exception": error}
+            )
+
+    return observe
 
 
 @contextmanager
 def observed(progress: bool | Observer) -> Iterator[Observer]:
     """What is to be told of each step: the given observer, a bar, or nobody."""
     if callable(progress):
-        yield progress
+        yield guarded(progress)
         return
     with _bar(progress, unit="B", unit_scale=True, unit_divisor=1024) as bar:
 

@@ -4,6 +4,7 @@ A server may refuse an upload and close the connection while the upload still co
 socket can read the answer even then; asyncio throws it away together with the broken connection.
 """
 
+import errno
 import os
 import secrets
 import socket
@@ -15,6 +16,9 @@ from typing import Any, BinaryIO
 import httpx2
 
 PIECE_BYTES = 256 * 1024
+
+CONNECTED = ("connection.connect_tcp.complete", "connection.start_tls.complete")
+"""Events of httpx2 that give a socket; that of TLS takes the place of the one below it."""
 
 
 class Upload:
@@ -39,7 +43,7 @@ class Upload:
             httpx2.HTTPError: there is none.
             OSError: the file cannot be read, or has become shorter.
         """
-        with self._path.open("rb") as file:
+        with opened(self._path) as file:
             size = os.fstat(file.fileno()).st_size
             boundary = secrets.token_hex(16)
             head, tail = form_around_file(boundary, self._pipeline_id)
@@ -76,8 +80,15 @@ class Upload:
         yield tail
 
     def _keep_socket(self, event: str, details: dict[str, Any]) -> None:
-        if event == "connection.connect_tcp.complete":
+        if event in CONNECTED:
             self._socket = details["return_value"].get_extra_info("socket")
+
+
+def opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except ValueError as error:  # it has a null byte, or no encoding
+        raise OSError(errno.EINVAL, f"This cannot be a file's name: {error}", str(path)) from error
 
 
 def form_around_file(boundary: str, pipeline_id: str) -> tuple[bytes, bytes]:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -41,6 +42,11 @@ class Conversation:
         )
         await self.writer.drain()
 
+    async def hang_up(self) -> None:
+        """Without a reset, so that what was answered can be read."""
+        self.writer.close()
+        await self.writer.wait_closed()
+
 
 @dataclass
 class Stub:
@@ -63,11 +69,11 @@ class Stub:
 
 
 @asynccontextmanager
-async def serving(*behaviours: Behaviour) -> AsyncIterator[Stub]:
+async def serving(*behaviours: Behaviour, tls: ssl.SSLContext | None = None) -> AsyncIterator[Stub]:
     stub = Stub([*behaviours])
-    async with await asyncio.start_server(stub.handle, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(stub.handle, "127.0.0.1", 0, ssl=tls) as server:
         host, port = server.sockets[0].getsockname()
-        stub.url = f"http://{host}:{port}"
+        stub.url = f"{'https' if tls else 'http'}://{host}:{port}"
         yield stub
 
 
@@ -77,8 +83,7 @@ def answering(status_code: int, body: object) -> Behaviour:
     async def behave(conversation: Conversation) -> None:
         await conversation.read_body()
         await conversation.answer(status_code, body)
-        conversation.writer.close()
-        await conversation.writer.wait_closed()
+        await conversation.hang_up()
 
     return behave
 

@@ -4,6 +4,8 @@ import asyncio
 import io
 import json
 import os
+import ssl
+import threading
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -14,6 +16,7 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 import pytest_asyncio
+import trustme
 
 from forgesyte_client import (
     AsyncClient,
@@ -219,6 +222,17 @@ async def test_patience_ends() -> None:
     assert 2 < len(stub.requests) < 6
 
 
+async def test_patience_counts_the_time_of_attempts_too() -> None:
+    async with (
+        serving(ALL_IS_WELL, *[asleep] * 100) as stub,
+        quiet(stub.url, patience=1, timeout=0.5) as client,
+    ):
+        await client.status(JOB_ID)
+        with pytest.raises(ServerUnavailable, match="ReadTimeout"):
+            await client.status(JOB_ID)
+    assert 3 <= len(stub.requests) <= 4
+
+
 async def test_a_server_that_does_not_answer_in_time() -> None:
     async with serving(asleep) as stub, quiet(stub.url, timeout=0.2) as client:
         with pytest.raises(ServerUnavailable, match="ReadTimeout"):
@@ -249,6 +263,17 @@ async def test_an_error_without_a_sentence_is_told_by_its_status() -> None:
             await client.status(JOB_ID)
 
 
+@pytest.mark.parametrize("url", ["http://localhost:notaport", "http://[::1", "http://a\0b"])
+async def test_what_is_no_url(url: str) -> None:
+    with pytest.raises(ValueError, match="not a URL"):
+        AsyncClient(url)
+
+
+async def test_options_that_only_one_of_its_clients_could_have() -> None:
+    with pytest.raises(TypeError, match="transport cannot be given"):
+        AsyncClient(transport=httpx2.AsyncHTTPTransport())
+
+
 async def test_a_url_without_a_scheme() -> None:
     async with quiet("localhost:8000") as client:
         with pytest.raises(ServerUnavailable, match="protocol"):
@@ -276,8 +301,33 @@ async def test_a_failure_after_the_upload_is_an_unknown_outcome(status_code: int
         assert len(stub.requests) == 1
 
 
+async def failing_in_the_middle(conversation: Conversation) -> None:
+    """Answer 500 half-way through the body."""
+    await conversation.read_some(conversation.body_bytes // 2)
+    await conversation.answer(500, {"detail": "Something broke."})
+    await conversation.hang_up()
+
+
+async def unreachable_in_the_middle(conversation: Conversation) -> None:
+    """Answer half-way through the body as a proxy does that has lost the server."""
+    await conversation.read_some(conversation.body_bytes // 2)
+    await conversation.answer(502, {"detail": "Bad gateway."})
+    await conversation.hang_up()
+
+
+async def test_a_failure_before_the_end_of_the_upload_leaves_no_job(tmp_path: Path) -> None:
+    video = tmp_path / "video.mp4"
+    video.write_bytes(bytes(16 << 20))
+    async with serving(failing_in_the_middle) as stub, quiet(stub.url) as client:
+        with pytest.raises(ServerUnavailable, match="Something broke") as caught:
+            await client.submit(video, pipeline_id="ocr")
+    assert type(caught.value) is ServerUnavailable
+
+
 @pytest.mark.parametrize(
-    "first", [gone_in_the_middle, answering(503, {"detail": "Stopping."})], ids=["broken", "503"]
+    "first",
+    [gone_in_the_middle, unreachable_in_the_middle, answering(503, {"detail": "Stopping."})],
+    ids=["broken", "502", "503"],
 )
 async def test_a_submit_that_cannot_have_become_a_job_is_repeated(
     first: Callable[[Any], Awaitable[None]], tmp_path: Path
@@ -325,26 +375,45 @@ async def test_a_cancelled_run_leaves_nothing_behind(
         )
 
 
-async def test_a_cancelled_upload_ends_even_if_the_server_does_not_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encrypted", [False, True], ids=["http", "https"])
+async def test_a_cancelled_upload_ends_even_if_the_server_does_not_read(
+    tmp_path: Path, encrypted: bool
+) -> None:
     video = tmp_path / "video.mp4"
     video.write_bytes(bytes(16 << 20))
-    connected, cancelled = asyncio.Event(), asyncio.Event()
+    connected, ended = asyncio.Event(), asyncio.Event()
     received = asyncio.get_running_loop().create_future()
 
     async def read_late(conversation: Conversation) -> None:
         connected.set()
-        await cancelled.wait()
+        await ended.wait()
         received.set_result(len(await conversation.read_to_the_end()))
 
-    async with serving(read_late) as stub, quiet(stub.url) as client:
-        submit = asyncio.create_task(client.submit(video, pipeline_id="ocr"))
-        await connected.wait()
-        submit.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await submit
-        cancelled.set()
+    def upload_has_ended() -> bool:
+        return not [t for t in threading.enumerate() if t.name.startswith("upload")]
+
+    tls, verify = certified() if encrypted else (None, True)
+    async with serving(read_late, tls=tls) as stub:
+        async with quiet(stub.url, verify=verify) as client:
+            submit = asyncio.create_task(client.submit(video, pipeline_id="ocr"))
+            await connected.wait()
+            submit.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await submit
+        await asyncio.to_thread(wait_until, upload_has_ended, 30, "The end of the upload")
+        ended.set()
         async with asyncio.timeout(30):
             assert await received < video.stat().st_size
+
+
+def certified() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """For a server at 127.0.0.1, and for a client that trusts it."""
+    authority = trustme.CA()
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    return server, client
 
 
 async def test_memory_does_not_grow_with_the_file(client: AsyncClient, tmp_path: Path) -> None:
@@ -406,6 +475,28 @@ async def test_200_files_at_20_at_a_time(
     ] * 198
     assert {results.job_id for results in completed} == {d.job_id for d in done if d.results}
     assert len({results.job_id for results in completed}) == 198
+
+
+async def test_a_path_that_can_name_no_file_is_an_error_of_its_own(client: AsyncClient) -> None:
+    paths = [Path("null\0byte.mp4"), TINY_MP4]
+    done = {d.path: d async for d in client.run_many(paths, pipeline_id="nothing")}
+    assert isinstance(done[paths[0]].error, OSError)
+    assert done[TINY_MP4].results
+
+
+async def test_an_observer_that_raises_stops_nothing(server: ServerProcess) -> None:
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+
+    def observe(step: Step) -> None:
+        raise KeyError("mine")
+
+    async with AsyncClient(server.base_url, progress=observe) as client:
+        assert await client.run(TINY_MP4, pipeline_id="nothing")
+        done = [d async for d in client.run_many([TINY_MP4] * 2, pipeline_id="nothing")]
+    assert [d.error for d in done] == [None, None]
+    assert len(told) >= 6
+    assert all("mine" in str(context["exception"]) for context in told)
 
 
 async def test_a_failed_job_among_many_keeps_its_id(client: AsyncClient, empty_video: Path) -> None:

@@ -1,11 +1,13 @@
 """The synchronous twin: the same answers and errors, from a thread that can be interrupted."""
 
+import gc
 import io
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -50,6 +52,38 @@ def test_many_can_be_left_early(server: ServerProcess) -> None:
             assert done.results
             break
     wait_until(lambda: threading.active_count() == before, 30, "The end of the client's threads")
+
+
+def test_a_client_that_is_dropped_ends(server: ServerProcess) -> None:
+    before = threading.active_count()
+    client = Client(server.base_url, progress=False)
+    client.submit(TINY_MP4, pipeline_id="nothing")
+    del client
+    gc.collect()
+    wait_until(lambda: threading.active_count() == before, 30, "The end of the client's threads")
+
+
+NEVER_CLOSED = """
+import sys
+from forgesyte_client import Client
+
+client = Client(sys.argv[1])
+for done in client.run_many([sys.argv[2]] * 3, pipeline_id="sleep", concurrency=2):
+    break
+print(client.submit(sys.argv[2], pipeline_id="nothing"))
+"""
+
+
+def test_a_client_that_is_never_closed_lets_the_program_end(server: ServerProcess) -> None:
+    script = subprocess.run(
+        [sys.executable, "-c", NEVER_CLOSED, server.base_url, str(TINY_MP4)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (script.returncode, script.stderr) == (0, "")
+    assert UUID(script.stdout.strip())
 
 
 def test_a_closed_client_says_so(server: ServerProcess) -> None:
