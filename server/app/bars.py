@@ -1,38 +1,48 @@
-"""Progress in the terminal: a line for each file that is under way."""
+"""What a person sees: lines of text, and in a terminal the progress of each file under way."""
 
+import os
 import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from unicodedata import category
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
 
-from forgesyte_client import Step
+from forgesyte_client import Done, Step
 
 
 class Bars:
     """Shown on standard output or error, whichever is a terminal; else nowhere.
 
-    On the same terminal, what is printed meanwhile appears above them.
+    Whatever is to appear on the same terminal meanwhile has to be printed here, so that it stands
+    above them and is not overwritten.
     """
 
     def __init__(self) -> None:
-        on_stdout = sys.stdout.isatty()
-        console = Console(stderr=not on_stdout)
+        self.on_stdout = sys.stdout.isatty()
+        self._on_stderr = sys.stderr.isatty() and (
+            not self.on_stdout or os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+        )
+        self._console = Console(stderr=not self.on_stdout)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.fields[state]}"),
             TimeElapsedColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            redirect_stdout=on_stdout,
+            console=self._console,
+            disable=not (self.on_stdout or self._on_stderr),
+            redirect_stdout=False,
+            redirect_stderr=False,
             transient=True,
         )
         self._tasks: dict[str, TaskID] = {}
         self.jobs: dict[str, str] = {}
-        """The job of each file that has become one and is under way."""
+        """The file of each job that is under way, by the job's id."""
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -48,17 +58,42 @@ class Bars:
 
     def show(self, step: Step) -> None:
         if step.subject not in self._tasks:
-            name = Path(step.subject).name
-            self._tasks[step.subject] = self._progress.add_task(name, state="uploading")
+            name = printable(Path(step.subject).name)
+            state = step.status or "uploading"
+            self._tasks[step.subject] = self._progress.add_task(name, total=None, state=state)
         task = self._tasks[step.subject]
         if step.job_id is None:
             self._progress.update(task, completed=step.sent, total=step.size)
         else:
             self._progress.update(task, state=step.status)
-            self.jobs[step.subject] = step.job_id
+            self.jobs[step.job_id] = step.subject
 
-    def drop(self, path: Path) -> None:
+    def drop(self, done: Done) -> None:
         """The file is done: its line goes."""
-        self.jobs.pop(str(path), None)
-        if (task := self._tasks.pop(str(path), None)) is not None:
+        if done.job_id is not None:
+            self.jobs.pop(done.job_id, None)
+        if (task := self._tasks.pop(str(done.path), None)) is not None:
             self._progress.remove_task(task)
+
+    def print(self, line: str, *, err: bool = False) -> None:
+        if self._on_stderr if err else self.on_stdout:
+            self._console.print(Text(line), soft_wrap=True)
+        else:
+            typer.echo(line, err=err)
+
+    def print_table(self, table: Table) -> None:
+        """Wrapped to the width of the terminal that standard output is."""
+        self._console.print(table)
+
+
+def printable(text: str) -> str:
+    """The text with what a terminal would obey, or cannot encode, escaped as in Python.
+
+    What stands in a video, in a file's name or in an answer is not ours to be obeyed.
+    """
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if category(character) in ("Cc", "Cs")
+        else character
+        for character in text
+    )

@@ -4,26 +4,33 @@ Half of it calls a server, and needs nothing but the client; the other half is t
 imported when it is asked for.
 """
 
+import io
 import json
 import os
+import secrets
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from datetime import datetime
 from enum import IntEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from app.bars import Bars
+from app.bars import Bars, printable
 from forgesyte_client import (
     DEFAULT_URL,
     Client,
     Done,
     ForgeSyteClientError,
     NotFound,
+    Observer,
+    OutcomeUnknown,
     Rejected,
     Results,
     ServerUnavailable,
@@ -40,6 +47,7 @@ class ExitCode(IntEnum):
     REFUSED = 4
     NOT_FOUND = 5
     TIMEOUT = 6
+    UNKNOWN = 7
 
 
 EPILOG = """
@@ -51,7 +59,23 @@ Exit codes:
 4  the server refuses the file or the pipeline
 5  there is no such job, or it has no results yet
 6  a job was not over within --timeout
+7  the connection broke after the upload: it may have become a job
+130  interrupted by Ctrl-C; jobs that are submitted go on
 Of several files, the highest counts.
+"""
+SUBMIT_EXAMPLES = """
+Examples:
+forgesyte submit holiday.mp4 -p ocr
+forgesyte submit *.mp4 -p ocr --wait --timeout 600
+forgesyte submit *.mp4 -p ocr --wait --json > results.jsonl
+
+With --wait and through a pipe, each finding is a line, separated by tabs:
+the job's id, `completed`, the file, the frames, and what was found in them.
+"""
+RESULTS_EXAMPLES = """
+Examples:
+forgesyte results 66e1ee30-a53d-4190-b068-ec8821ddcf68
+forgesyte results 66e1ee30-a53d-4190-b068-ec8821ddcf68 --wait -o results.json
 """
 
 cli = typer.Typer(
@@ -65,28 +89,68 @@ cli = typer.Typer(
 CALLS = "Call a server"
 SERVES = "Be the server"
 
-Url = Annotated[str, typer.Option(envvar="FORGESYTE_URL", help="Address of the server.")]
-JobId = Annotated[str, typer.Argument(help="As `submit` printed it.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
+NO_VALUE = ""
+Url = Annotated[
+    str, typer.Option(envvar="FORGESYTE_URL", metavar="URL", help="Address of the server.")
+]
+JobId = Annotated[
+    str, typer.Argument(metavar="ID", help="As `submit` printed it.", show_default=False)
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", metavar=NO_VALUE, help="Print JSON, for other programs.")
+]
+Wait = Annotated[
+    bool, typer.Option("--wait", "-w", metavar=NO_VALUE, help="Stay until the job is over.")
+]
 Timeout = Annotated[
     float | None,
-    typer.Option(min=0, help="With --wait: seconds for a job.", show_default=False),
+    typer.Option(
+        min=0, metavar="SECONDS", help="How long --wait waits for a job.", show_default=False
+    ),
 ]
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Folder of the database and the videos.", show_default="data"),
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder of the database and the videos; FORGESYTE_DATA_DIR or `data` without it.",
+        show_default=False,
+    ),
 ]
 
 
 def main() -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does
     try:
         cli()
     except (ForgeSyteClientError, OSError) as error:
-        typer.echo(f"forgesyte: {error}", err=True)
+        typer.echo(f"forgesyte: {printable(str(error))}", err=True)
         sys.exit(exit_code(error))
 
 
-@cli.command(rich_help_panel=CALLS)
+def print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"forgesyte {version('forgesyte-video-jobs')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def options_of_all(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            metavar=NO_VALUE,
+            is_eager=True,
+            callback=print_version,
+            help="Print the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    """What stands before the command."""
+
+
+@cli.command(rich_help_panel=CALLS, epilog=SUBMIT_EXAMPLES)
 def submit(
     files: Annotated[
         list[Path],
@@ -95,37 +159,42 @@ def submit(
         ),
     ],
     pipeline: Annotated[
-        str, typer.Option("--pipeline", "-p", help="What to run over every frame, like `ocr`.")
+        str,
+        typer.Option(
+            "--pipeline", "-p", metavar="ID", help="What to run over every frame, like `ocr`."
+        ),
     ],
-    wait: Annotated[
-        bool, typer.Option("--wait", "-w", help="Stay, and print the results.")
-    ] = False,
+    wait: Wait = False,
     timeout: Timeout = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Files at a time.")] = 8,
+    concurrency: Annotated[int, typer.Option(min=1, metavar="COUNT", help="Files at a time.")] = 8,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Upload videos.
+    """Upload videos, and with --wait print what was found in them.
 
     Prints the id of the job; of several, each with its file.
     With --json, each file is a line of JSON.
     """
+    require_wait(timeout, wait)
     options: dict[str, Any] = {"pipeline_id": pipeline, "concurrency": concurrency}
     code = ExitCode.DONE
     bars = Bars()
     try:
-        with bars, Client(url, progress=bars.show) as client:
+        with bars, connect(url, bars.show) as client:
             if wait:
                 ended = client.run_many(files, timeout=timeout, **options)
             else:
                 ended = client.submit_many(files, **options)
             for done in ended:
-                bars.drop(done.path)
-                print_line(done) if as_json else print_text(done, alone=len(files) == 1)
+                bars.drop(done)
+                if as_json:
+                    bars.print(json_line(done))
+                else:
+                    print_text(bars, done, alone=len(files) == 1)
                 code = max(code, exit_code(done.error))
     except KeyboardInterrupt:
-        for file, job_id in bars.jobs.items():
-            typer.echo(f"{file}: job {job_id} goes on", err=True)
+        for job_id, file in bars.jobs.items():
+            typer.echo(f"{printable(file)}: job {job_id} goes on", err=True)
         raise
     raise typer.Exit(code)
 
@@ -133,7 +202,7 @@ def submit(
 @cli.command(rich_help_panel=CALLS)
 def status(job_id: JobId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Say how far a job is."""
-    with Client(url, progress=False) as client:
+    with connect(url) as client:
         job = client.status(job_id)
     values = {
         "job_id": job.job_id,
@@ -148,14 +217,16 @@ def status(job_id: JobId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> No
         typer.echo("\n".join(f"{name:<12}{value}" for name, value in values.items()))
 
 
-@cli.command(rich_help_panel=CALLS)
+@cli.command(rich_help_panel=CALLS, epilog=RESULTS_EXAMPLES)
 def results(
     job_id: JobId,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", dir_okay=False, help="Write the JSON to this file."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", dir_okay=False, help="Write the JSON to this file."
+        ),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until the job is over.")] = False,
+    wait: Wait = False,
     timeout: Timeout = None,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
@@ -165,15 +236,18 @@ def results(
     In a terminal they are a table.
     With -o, with --json or through a pipe they are the JSON of the server.
     """
-    with Bars() as bars, Client(url, progress=bars.show) as client:
+    require_wait(timeout, wait)
+    bars = Bars()
+    with connect(url, bars.show) as client:
         if wait:
-            client.wait(job_id, timeout=timeout)
+            with bars:
+                client.wait(job_id, timeout=timeout)
         if output is not None:
             save_results(client, job_id, output)
-        elif as_json or not sys.stdout.isatty():
+        elif as_json or not bars.on_stdout:
             client.copy_results(job_id, sys.stdout.buffer)
         else:
-            print_findings(client.results(job_id))
+            bars.print_table(table_of(client.results(job_id)))
 
 
 @cli.command(rich_help_panel=SERVES)
@@ -190,10 +264,20 @@ def pipelines(as_json: AsJson = False) -> None:
 @cli.command(rich_help_panel=SERVES)
 def serve(
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Address to listen on; FORGESYTE_HOST or 127.0.0.1 without it.",
+            show_default=False,
+        ),
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port to listen on.", show_default="8000")
+        int | None,
+        typer.Option(
+            metavar="PORT",
+            help="Port to listen on; FORGESYTE_PORT or 8000 without it.",
+            show_default=False,
+        ),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -225,43 +309,80 @@ def configure(**options: object) -> None:
     os.environ.update({f"FORGESYTE_{name.upper()}": value for name, value in given.items()})
 
 
-def save_results(client: Client, job_id: str, output: Path) -> None:
-    """All of the document at `output`, or nothing."""
-    part = output.with_name(f"{output.name}.part")
+def connect(url: str, progress: bool | Observer = False) -> Client:
     try:
-        with part.open("wb") as file:
+        return Client(url, progress=progress)
+    except ValueError as error:
+        raise typer.BadParameter(printable(str(error)), param_hint="--url") from None
+
+
+def require_wait(timeout: float | None, wait: bool) -> None:
+    if timeout is not None and not wait:
+        raise typer.BadParameter("it says how long --wait waits", param_hint="--timeout")
+
+
+def save_results(client: Client, job_id: str, output: Path) -> None:
+    """All of the document at `output`, or nothing.
+
+    A file takes the place of one that was there. What is no regular file, such as a pipe, a device
+    or a link, stays, and is written to.
+    """
+    if output.is_symlink() or (output.exists() and not output.is_file()):
+        with tempfile.TemporaryFile() as whole:
+            client.copy_results(job_id, whole)
+            whole.seek(0)
+            with output.open("wb") as file:
+                shutil.copyfileobj(whole, file)
+        return
+    part = output.with_name(f".forgesyte-{secrets.token_hex(8)}.part")
+    try:
+        with part.open("xb") as file:
             client.copy_results(job_id, file)
+        if output.exists():
+            shutil.copymode(output, part)
         part.replace(output)
     finally:
         part.unlink(missing_ok=True)
 
 
-def print_line(done: Done) -> None:
+def json_line(done: Done) -> str:
+    """Of ASCII alone, so that every terminal and every pipe can take any file's name."""
     values: dict[str, Any] = {"file": str(done.path), "job_id": done.job_id}
     if done.error is not None:
         values["error"] = str(done.error)
     elif done.results is not None:
         values |= done.results.to_json()
-    typer.echo(json.dumps(values, ensure_ascii=False))
+    return json.dumps(values)
 
 
-def print_text(done: Done, *, alone: bool) -> None:
+def print_text(bars: Bars, done: Done, *, alone: bool) -> None:
+    file = printable(str(done.path))
     if done.error is not None:
-        typer.echo(f"{done.path}: {done.error}", err=True)
-    elif done.results is not None:
-        typer.echo(f"{done.job_id}  completed  {done.path}")
-        print_findings(done.results)
+        bars.print(f"{file}: {printable(str(done.error))}", err=True)
+    elif done.results is None:
+        bars.print(str(done.job_id) if alone else f"{done.job_id}\t{file}")
+    elif bars.on_stdout:
+        bars.print(f"{done.job_id}  completed  {file}")
+        bars.print_table(table_of(done.results))
     else:
-        typer.echo(done.job_id if alone else f"{done.job_id}  {done.path}")
+        for span, description in findings(done.results):
+            for found in description.split("\n"):
+                bars.print("\t".join((str(done.job_id), "completed", file, span, printable(found))))
 
 
-def print_findings(results: Results) -> None:
+def table_of(results: Results) -> Table:
     """A row for frames that follow each other with the same findings."""
     table = Table("frames", "found")
+    for span, description in findings(results):
+        table.add_row(span, Text("\n".join(map(printable, description.split("\n")))))
+    return table
+
+
+def findings(results: Results) -> Iterator[tuple[str, str]]:
+    """Frames that follow each other with the same findings, like `0-9`, and these, one a line."""
     for frames, description in runs(results):
         first, last = frames[0].frame_index, frames[-1].frame_index
-        table.add_row(f"{first}" if first == last else f"{first}-{last}", Text(description))
-    Console().print(table)
+        yield f"{first}" if first == last else f"{first}-{last}", description
 
 
 def utc(moment: datetime) -> str:
@@ -272,6 +393,8 @@ def exit_code(error: Exception | None) -> ExitCode:
     match error:
         case None:
             return ExitCode.DONE
+        case OutcomeUnknown():
+            return ExitCode.UNKNOWN
         case ServerUnavailable():
             return ExitCode.UNAVAILABLE
         case Rejected():

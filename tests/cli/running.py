@@ -1,5 +1,6 @@
 """The command as a process: through pipes, or in a terminal."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -15,8 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from select import select
 
+import pyte
+
 SECONDS = 60
 COLUMNS = 100
+LINES = 24
 COMMAND = str(Path(sys.executable).with_name("forgesyte"))
 
 
@@ -49,7 +53,7 @@ class Terminal:
         self, command: list[str], folder: Path, env: Mapping[str, str], stdout: int | None
     ) -> None:
         self._screen, inside = pty.openpty()
-        fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
+        fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
         self._process = subprocess.Popen(
             command,
             cwd=folder,
@@ -60,6 +64,7 @@ class Terminal:
             start_new_session=True,
         )
         os.close(inside)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.shown = ""
 
     def __enter__(self) -> "Terminal":
@@ -87,11 +92,19 @@ class Terminal:
             pass
         return self._process.wait(SECONDS)
 
+    def lines(self) -> list[str]:
+        """What a person sees, from the first line on: what is left, not what was there once."""
+        screen = pyte.HistoryScreen(COLUMNS, LINES, history=1000)
+        pyte.Stream(screen).feed(self.shown)
+        rows = [*screen.history.top, *(screen.buffer[line] for line in range(LINES))]
+        texts = ["".join(row[column].data for column in range(COLUMNS)) for row in rows]
+        return [text.rstrip() for text in texts if text.strip()]
+
     def _read(self, deadline: float) -> bool:
         """Take in more of what is shown; False at the end of it, and of the patience."""
         data = b""
         if select([self._screen], [], [], max(0, deadline - time.monotonic()))[0]:
             with suppress(OSError):  # the other side has been closed
                 data = os.read(self._screen, 65536)
-        self.shown += data.decode(errors="replace")
+        self.shown += self._decoder.decode(data)
         return bool(data)

@@ -1,5 +1,6 @@
 """The command line as people and scripts use it: in a terminal, through pipes, by exit code."""
 
+import asyncio
 import json
 import os
 import re
@@ -8,20 +9,23 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
-from app.cli import main
+from app.bars import Bars
+from app.cli import ExitCode, main
+from forgesyte_client import Done, JobStatus, Step
 from tests.cli.running import COMMAND, ForgeSyte
+from tests.client.stub import serving, silent_after_everything
 from tests.fixtures.make_tiny_mp4 import CODE, FRAME_COUNT, TEXT, TINY_MP4
 from tests.support.client import results, status, submit, wait_for, wait_until
+from tests.support.pipelines import write_pipeline_package
 from tests.support.server import ServerProcess
 from tools.local_server import AppProcess, free_port
 
-ESCAPE = "\x1b"
 InProcess = Callable[..., tuple[int, str, str]]
 
 
@@ -67,17 +71,17 @@ def test_submit_prints_the_id_of_each_of_several(in_process: InProcess, tmp_path
     copy = tmp_path / "a copy.mp4"
     copy.write_bytes(TINY_MP4.read_bytes())
     _, printed, _ = in_process("submit", TINY_MP4, copy, "-p", "nothing")
-    lines = [line.split("  ", 1) for line in printed.splitlines()]
+    lines = [line.split("\t") for line in printed.splitlines()]
     assert sorted(name for _, name in lines) == sorted([str(TINY_MP4), str(copy)])
     assert all(UUID(job_id) for job_id, _ in lines)
 
 
-def test_submit_and_wait_shows_what_was_found(forgesyte: ForgeSyte) -> None:
+def test_submit_and_wait_through_a_pipe_is_a_line_for_each_finding(forgesyte: ForgeSyte) -> None:
     ended = forgesyte("submit", TINY_MP4, "-p", "ocr", "--wait")
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert f"completed  {TINY_MP4}" in ended.stdout
-    assert re.search(rf"│ 0-{FRAME_COUNT - 1} +│ {TEXT} +│", ended.stdout)
-    assert ESCAPE not in ended.stdout
+    job_id, *values = ended.stdout.removesuffix("\n").split("\t")
+    assert UUID(job_id)
+    assert values == ["completed", str(TINY_MP4), f"0-{FRAME_COUNT - 1}", TEXT]
 
 
 def test_submit_as_json(in_process: InProcess, server: ServerProcess) -> None:
@@ -96,7 +100,7 @@ def test_one_bad_file_does_not_stop_the_others(
     files = [TINY_MP4, not_a_video, broken]
     code, printed, complaints = in_process("submit", *files, "-p", "nothing", "--wait")
     assert code == 4
-    assert f"completed  {TINY_MP4}" in printed
+    assert f"completed\t{TINY_MP4}" in printed
     about_broken, about_notes = sorted(complaints.splitlines())
     assert re.fullmatch(rf"{broken}: Job .* has failed: .*truncated.*", about_broken)
     assert re.fullmatch(rf"{not_a_video}: .*MP4.*", about_notes)
@@ -107,6 +111,44 @@ def test_one_bad_file_does_not_stop_the_others(
     assert "MP4" in lines[str(not_a_video)]["error"]
     assert "truncated" in lines[str(broken)]["error"]
     assert complaints == ""
+
+
+CLEAR_SCREEN = "\x1b[2J"
+RUDE_PIPELINE = f"""
+def factory():
+    return lambda payload: {{"found": [{{"text": {CLEAR_SCREEN + chr(9) + "cleared"!r}}}]}}
+"""
+
+
+def test_what_stands_in_a_video_does_not_command_the_terminal(tmp_path: Path) -> None:
+    video = tmp_path / f"{CLEAR_SCREEN}.mp4"
+    video.write_bytes(TINY_MP4.read_bytes())
+    package = write_pipeline_package(tmp_path / "package", {"rude": RUDE_PIPELINE})
+    with ServerProcess(tmp_path / "data", plugins=[package]) as server:
+        forgesyte = ForgeSyte(tmp_path, os.environ | {"FORGESYTE_URL": server.base_url})
+        arguments = ("submit", video.name, "-p", "rude", "--wait")
+        with forgesyte.in_terminal(*arguments) as terminal:
+            assert terminal.wait() == 0
+        piped = forgesyte(*arguments).stdout
+    for shown in (terminal.shown, piped):
+        assert CLEAR_SCREEN not in shown
+        assert "completed" in shown
+        assert r"\x1b[2J.mp4" in shown
+        assert r"\x1b[2J\tcleared" in shown
+    assert len(piped.split("\t")) == 5
+
+
+def test_a_name_that_is_not_unicode_can_be_submitted(forgesyte: ForgeSyte, tmp_path: Path) -> None:
+    for name in (b"caf\xe9.mp4", "café.mp4".encode()):
+        (tmp_path / os.fsdecode(name)).write_bytes(TINY_MP4.read_bytes())
+    strict = ForgeSyte(tmp_path, forgesyte.env | {"PYTHONIOENCODING": "ascii:strict"})
+    names = [path.name for path in tmp_path.iterdir()]
+    ended = strict("submit", *names, "-p", "nothing")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert len(ended.stdout.splitlines()) == 2
+    assert r"caf\udce9.mp4" in ended.stdout
+    ended = strict("submit", *names, "-p", "nothing", "--json")
+    assert {json.loads(line)["file"] for line in ended.stdout.splitlines()} == set(names)
 
 
 def test_status(in_process: InProcess, server: ServerProcess) -> None:
@@ -137,6 +179,43 @@ def test_results_into_a_file(forgesyte: ForgeSyte, server: ServerProcess, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
 
 
+def test_results_into_a_pipe_or_through_a_link(
+    in_process: InProcess, server: ServerProcess, tmp_path: Path
+) -> None:
+    job_id = submit(server.base_url, TINY_MP4, "nothing")
+    wait_for(server.base_url, job_id, 60)
+    pipe, link, aim = tmp_path / "pipe", tmp_path / "link", tmp_path / "aim"
+    os.mkfifo(pipe)
+    with open(os.open(pipe, os.O_RDWR), "rb") as reader:
+        assert in_process("results", job_id, "-o", pipe)[0] == 0
+        written = os.read(reader.fileno(), 1 << 16)
+    assert json.loads(written) == results(server.base_url, job_id)
+
+    link.symlink_to(aim)
+    aim.write_text("old")
+    assert in_process("results", str(uuid4()), "-o", link)[0] == 5
+    assert aim.read_text() == "old"
+    assert in_process("results", job_id, "-o", link)[0] == 0
+    assert link.is_symlink()
+    assert aim.read_bytes() == written
+
+
+def test_results_over_a_file_leave_what_is_beside_it(
+    in_process: InProcess, server: ServerProcess, tmp_path: Path
+) -> None:
+    job_id = submit(server.base_url, TINY_MP4, "nothing")
+    wait_for(server.base_url, job_id, 60)
+    output, beside = tmp_path / "results.json", tmp_path / "results.json.part"
+    output.write_text("old")
+    output.chmod(0o640)
+    beside.write_text("mine")
+    assert in_process("results", job_id, "-o", output)[0] == 0
+    assert json.loads(output.read_text()) == results(server.base_url, job_id)
+    assert output.stat().st_mode & 0o777 == 0o640
+    assert beside.read_text() == "mine"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_results_into_a_reader_that_leaves(forgesyte: ForgeSyte, server: ServerProcess) -> None:
     job_id = submit(server.base_url, TINY_MP4, "nothing")
     wait_for(server.base_url, job_id, 60)
@@ -154,11 +233,30 @@ def test_results_into_a_reader_that_leaves(forgesyte: ForgeSyte, server: ServerP
     assert command.returncode == 1
 
 
+def test_submits_into_a_reader_that_leaves(forgesyte: ForgeSyte) -> None:
+    arguments = ["submit", *[str(TINY_MP4)] * 3, "-p", "sleep", "--wait"]
+    with subprocess.Popen(
+        [COMMAND, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=forgesyte.env,
+        text=True,
+    ) as command:
+        assert command.stdout is not None
+        assert command.stderr is not None
+        assert "completed" in command.stdout.readline()
+        command.stdout.close()
+        assert command.stderr.read() == ""
+    assert command.returncode == 1
+
+
 def test_exit_codes(in_process: InProcess, not_a_video: Path, broken: Path) -> None:
     calls: dict[tuple[str | Path, ...], int] = {
         ("submit", broken, "-p", "nothing", "--wait"): 1,
         ("submit", "missing.mp4", "-p", "nothing"): 2,
         ("submit", TINY_MP4): 2,
+        ("submit", TINY_MP4, "-p", "nothing", "--timeout", "1"): 2,
+        ("status", str(uuid4()), "--url", "http://localhost:notaport"): 2,
         ("status", str(uuid4()), "--url", f"http://127.0.0.1:{free_port()}"): 3,
         ("submit", not_a_video, "-p", "nothing"): 4,
         ("submit", TINY_MP4, "-p", "missing"): 4,
@@ -171,6 +269,28 @@ def test_exit_codes(in_process: InProcess, not_a_video: Path, broken: Path) -> N
         code, _, complaint = in_process(*arguments)
         assert (arguments, code) == (arguments, expected)
         assert complaint != ""
+        assert "Traceback" not in complaint
+
+
+def test_an_unknown_outcome_has_an_exit_code_of_its_own(forgesyte: ForgeSyte) -> None:
+    async def submit_in_vain() -> subprocess.CompletedProcess[str]:
+        async with serving(silent_after_everything) as stub:
+            arguments = ("submit", TINY_MP4, "-p", "nothing", "--url", stub.url)
+            return await asyncio.to_thread(forgesyte, *arguments)
+
+    ended = asyncio.run(submit_in_vain())
+    assert ended.returncode == 7
+    assert "may have become a job" in ended.stderr
+
+
+def test_a_timeout_of_nothing_asks_once(in_process: InProcess, server: ServerProcess) -> None:
+    job_id = submit(server.base_url, TINY_MP4, "sleep")
+    at_once = ("results", job_id, "--wait", "--timeout", "0")
+    assert in_process(*at_once)[0] == 6
+    wait_for(server.base_url, job_id, 60)
+    code, printed, complaint = in_process(*at_once)
+    assert (code, complaint) == (0, "")
+    assert json.loads(printed) == results(server.base_url, job_id)
 
 
 def test_a_terminal_shows_progress_and_then_a_table(forgesyte: ForgeSyte) -> None:
@@ -180,6 +300,26 @@ def test_a_terminal_shows_progress_and_then_a_table(forgesyte: ForgeSyte) -> Non
     assert "tiny.mp4" in terminal.shown
     assert "completed" in terminal.shown
     assert re.search(r"│ 0-9 +│ \{\"slept\": 0\.1\} +│", terminal.shown)
+
+
+@pytest.mark.parametrize("options", [[], ["--wait"]], ids=["submit", "wait"])
+def test_nothing_that_is_printed_beside_bars_is_overwritten(
+    forgesyte: ForgeSyte, tmp_path: Path, not_a_video: Path, options: list[str]
+) -> None:
+    names = [f"{letter}.mp4" for letter in "abcd"]
+    for name in names:
+        (tmp_path / name).write_bytes(TINY_MP4.read_bytes())
+    arguments = ["submit", *names, not_a_video.name, "-p", "sleep", *options]
+    with forgesyte.in_terminal(*arguments) as terminal:
+        assert terminal.wait() == 4
+    (complaint,) = [line for line in terminal.lines() if "notes.mp4: " in line]
+    assert "not an MP4" in complaint
+    tellings = [line.split() for line in terminal.lines() if line.endswith(".mp4")]
+    assert sorted(words[-1] for words in tellings) == names
+    assert len({UUID(words[0]) for words in tellings}) == len(names)
+    tables = [line for line in terminal.lines() if '{"slept": 0.1}' in line]
+    assert len(tables) == (len(names) if options else 0)
+    assert not [line for line in terminal.lines() if re.match(r"\S+ ━", line)]
 
 
 def test_the_bars_go_to_the_terminal_and_the_ids_into_the_pipe(forgesyte: ForgeSyte) -> None:
@@ -206,11 +346,21 @@ def test_ctrl_c_tells_which_jobs_go_on(forgesyte: ForgeSyte, server: ServerProce
     assert "Traceback" not in terminal.shown
 
 
+def test_of_one_file_twice_both_jobs_are_known() -> None:
+    bars = Bars()
+    for job_id in ("1", "2"):
+        bars.show(Step("a.mp4", job_id=job_id, status=JobStatus.RUNNING))
+    assert bars.jobs == {"1": "a.mp4", "2": "a.mp4"}
+    bars.drop(Done(Path("a.mp4"), job_id="1"))
+    assert bars.jobs == {"2": "a.mp4"}
+
+
 def test_results_in_a_terminal_are_a_table(forgesyte: ForgeSyte, server: ServerProcess) -> None:
     job_id = submit(server.base_url, TINY_MP4, "ocr")
     with forgesyte.in_terminal("results", job_id, "--wait") as terminal:
         assert terminal.wait() == 0
     assert TEXT in terminal.shown
+    assert "uploading" not in terminal.shown
     assert '"results"' not in terminal.shown
 
 
@@ -254,6 +404,15 @@ def test_help_is_for_everybody(in_process: InProcess) -> None:
         assert (code, complaint) == (0, "")
         assert f"forgesyte {command}" in text
     assert in_process()[0] == 2
+
+
+def test_its_version_is_that_of_the_package(in_process: InProcess) -> None:
+    assert in_process("--version") == (0, f"forgesyte {version('forgesyte-video-jobs')}\n", "")
+
+
+def test_every_exit_code_is_explained(in_process: InProcess) -> None:
+    explained = re.findall(r"^ (\d+)  \S", in_process("--help")[1], re.MULTILINE)
+    assert [int(code) for code in explained] == [*ExitCode, 130]
 
 
 def test_calling_a_server_imports_nothing_of_it() -> None:

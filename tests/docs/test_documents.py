@@ -13,6 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import forgesyte_client
+from app import cli
 from app.core import errors
 from app.core.settings import ENV_PREFIX, Settings
 from app.main import create_app
@@ -182,6 +183,14 @@ def test_the_client_s_errors_are_described_and_no_others() -> None:
         if isinstance(kind, type) and issubclass(kind, forgesyte_client.ForgeSyteClientError)
     }
     assert named - {"error", "---"} == raised - {"ForgeSyteClientError"}
+
+
+def test_the_exit_codes_are_those_of_the_command() -> None:
+    described = rows(section(text_of("Endpoints"), "Exit codes of the command line"))
+    printed = re.findall(r"^(\d+)  (.+)$", cli.EPILOG, re.MULTILINE)
+    assert [
+        (code, when.replace("`", "")) for code, when in described if code.isdecimal()
+    ] == printed
 
 
 def test_the_states_are_those_of_the_code() -> None:
