@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
-from math import ceil
+from math import ceil, copysign
 from pathlib import Path
 
 import av
@@ -22,6 +22,7 @@ from forgesyte_client.models import Results
 FRAMES_SHOWN = 6
 LABEL_CHARACTERS = 40
 OUTLINE = "#e6194b"
+OUTLINE_MARGIN_PIXELS = 3.0
 
 
 def timeline(results: Results, *, most: int, ax: Axes | None) -> Axes:
@@ -135,8 +136,9 @@ def read_frames(path: Path, wanted: Collection[int]) -> Iterator[tuple[int, NDAr
 def outline(ax: Axes, points: Sequence[tuple[float, float]], text: str) -> None:
     if not points:
         return
-    ax.add_patch(Polygon(points, fill=False, edgecolor=OUTLINE, linewidth=2))
-    left_top = min(x for x, _ in points), min(y for _, y in points)
+    line = around(points)
+    ax.add_patch(Polygon(line, fill=False, edgecolor=OUTLINE, linewidth=1))
+    left_top = min(x for x, _ in line), min(y for _, y in line)
     ax.annotate(
         shortened(text),
         left_top,
@@ -147,6 +149,21 @@ def outline(ax: Axes, points: Sequence[tuple[float, float]], text: str) -> None:
         fontsize=8,
         parse_math=False,
     )
+
+
+def around(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points, moved away from their middle, so that a line through them hides nothing inside.
+
+    What is found often ends at its outline: the letters of a text do.
+    """
+    middle_x, middle_y = np.mean(points, axis=0)
+    return [
+        (
+            x + copysign(OUTLINE_MARGIN_PIXELS, x - middle_x),
+            y + copysign(OUTLINE_MARGIN_PIXELS, y - middle_y),
+        )
+        for x, y in points
+    ]
 
 
 def shortened(text: str) -> str:
