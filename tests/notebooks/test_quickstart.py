@@ -49,6 +49,7 @@ def test_it_shows_words_a_table_a_timeline_and_frames(executed: NotebookNode) ->
     text = printed(executed)
     for words in ("completed", "50 frames, the first: ARE WE THERE YET", "3/3", *SHOWN):
         assert words in text
+    assert "132 frames of the other video, measured beside it" in text
     for name in ("bikes", "carphone_pristine", "carphone_distorted"):
         assert re.search(rf"^{name}\.mp4: \d+ frames$", text, re.MULTILINE)
     assert "400 The file is not an MP4" in text
