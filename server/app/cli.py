@@ -59,7 +59,7 @@ Exit codes:
 4  the server refuses the file or the pipeline
 5  there is no such job, or it has no results yet
 6  a job was not over within --timeout
-7  the connection broke after the upload: it may have become a job
+7  the upload was sent whole, but its outcome is unknown: it may have become a job
 130  interrupted by Ctrl-C; jobs that are submitted go on
 Of several files, the highest counts.
 """
