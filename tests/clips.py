@@ -16,6 +16,12 @@ def numbered_frames(count: int, height: int = 96, width: int = 128) -> list[NDAr
     return [np.full((height, width, 3), 20 + 8 * (n % 28), np.uint8) for n in range(count)]
 
 
+def textured_frames(count: int, height: int = 96, width: int = 128) -> list[NDArray[np.uint8]]:
+    """Frames of which every codec makes packets that are worth damaging."""
+    noise = np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)
+    return [np.ascontiguousarray(np.roll(noise, 3 * n, axis=1)) for n in range(count)]
+
+
 def frame_number(frame: NDArray[np.uint8]) -> int:
     return round((float(frame.mean()) - 18) / 8)
 
@@ -142,6 +148,31 @@ def media_range(data: bytes | bytearray) -> tuple[int, int]:
     """Where the encoded frames lie: the contents of the largest mdat box."""
     spans = [(start + 8, end) for kind, start, end in top_level_boxes(data) if kind == b"mdat"]
     return max(spans, key=lambda span: span[1] - span[0])
+
+
+def packet_ranges(path: Path) -> list[slice]:
+    """Where the encoded frames lie, in the order of decoding."""
+    with av.open(path) as container:
+        return [
+            slice(packet.pos, packet.pos + packet.size)
+            for packet in container.demux(video=0)
+            if packet.size and packet.pos is not None
+        ]
+
+
+def zero(data: bytes, ranges: Iterable[slice]) -> bytes:
+    out = bytearray(data)
+    for span in ranges:
+        out[span] = bytes(span.stop - span.start)
+    return bytes(out)
+
+
+def without_fragment(data: bytes, number: int, *, keep_media: bool) -> bytes:
+    """Take out that moof box, counted from 0, and the mdat behind it unless it is kept."""
+    boxes = top_level_boxes(data)
+    at = [n for n, (kind, _, _) in enumerate(boxes) if kind == b"moof"][number]
+    start, end = boxes[at][1], boxes[at if keep_media else at + 1][2]
+    return data[:start] + data[end:]
 
 
 def index_first(data: bytes) -> bytes:

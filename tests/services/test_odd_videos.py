@@ -1,12 +1,14 @@
 """Videos that are valid though they are not what most cameras make: none may be refused."""
 
 import io
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from PIL import Image as Pillow
 
@@ -24,6 +26,7 @@ from tests.clips import (
     index_first,
     numbered_frames,
     numbers,
+    packet_ranges,
     second_video,
     sound,
     splice,
@@ -172,6 +175,85 @@ def test_empty_packets(tmp_path: Path) -> None:
     clip.write_bytes(data)
 
     assert shown(clip) == list(range(FRAMES - 1)), "the last one is behind the end"
+
+
+def test_interlaced_pictures_in_two_packets_each(tmp_path: Path) -> None:
+    """Stands for the two fields of a picture: of each pair of packets, one gives a picture."""
+    whole = encode_clip(
+        tmp_path / "whole.mp4",
+        numbered_frames(FRAMES),
+        codec="mpeg2video",
+        codec_options={"flags": "+ildct+ilme"},
+    )
+    clip = tmp_path / "clip.mp4"
+    with av.open(whole) as source, av.open(clip, "w", format="mp4") as output:
+        track = output.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                assert packet.pts is not None
+                assert packet.dts is not None
+                second = Packet(b"\0\0\1\xb2 user data")
+                second.pts = packet.pts + TICKS_A_FRAME // 2
+                second.dts = packet.dts + TICKS_A_FRAME // 2
+                second.time_base = packet.time_base
+                for part in (packet, second):
+                    part.stream = track
+                    output.mux(part)
+
+    assert shown(clip) == list(range(FRAMES))
+
+
+@pytest.mark.parametrize(
+    "numbering",
+    [
+        pytest.param(range(5, 9), id="from the middle of a recording"),
+        pytest.param(range(1, 8, 2), id="shared with a track that was taken out"),
+        pytest.param([1, 2, 1, 2], id="begun anew"),
+    ],
+)
+def test_numbers_of_fragments(tmp_path: Path, numbering: Sequence[int]) -> None:
+    data = bytearray(fragmented(tmp_path).read_bytes())
+    for number in numbering:
+        header = data.index(b"mfhd\0")
+        data[header : header + 12] = b"MFHD" + numbers(0, number)
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(data.replace(b"MFHD", b"mfhd"))
+
+    assert shown(clip) == list(range(FRAMES))
+
+
+def test_a_pause_between_fragments(tmp_path: Path) -> None:
+    data = bytearray(fragmented(tmp_path).read_bytes())
+    last = data.rindex(b"tfdt\1")
+    data[last + 8 : last + 16] = numbers(0, 1000 * TICKS_A_FRAME)
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(data)
+
+    assert shown(clip) == list(range(FRAMES))
+
+
+def fragmented(folder: Path) -> Path:
+    return encode_clip(
+        folder / "fragmented.mp4",
+        numbered_frames(FRAMES),
+        codec_options={"g": "6"},
+        container_options={"movflags": "frag_keyframe+empty_moov"},
+    )
+
+
+def test_skipped_frames_of_mpeg4(tmp_path: Path) -> None:
+    """A packet that says "not coded" shows nothing new, and is no damage."""
+    plain = encode_clip(
+        tmp_path / "plain.mp4", numbered_frames(FRAMES), codec="mpeg4", codec_options={"g": "6"}
+    )
+    data = bytearray(plain.read_bytes())
+    skipped = packet_ranges(plain)[15]
+    not_coded = b"\0\0\1\xb6" + bytes([0b01_0_1_0011, 0b1_1_0_1_1111])
+    data[skipped] = not_coded.ljust(skipped.stop - skipped.start, b"\x7f")
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(data)
+
+    assert len(frames_of(clip)) == FRAMES - 1
 
 
 def test_variable_frame_rate(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, field_serializer
 
 from app.core.errors import ResultError
 from app.services.results import MAX_DEPTH, as_json, is_whole_results, write_results
@@ -124,14 +124,49 @@ class Picture(BaseModel):
     png: bytes
 
 
+class Node(BaseModel):
+    next: "Node | None" = None
+
+
+def endless_model() -> Node:
+    node = Node()
+    node.next = node
+    return node
+
+
+class Shade(enum.StrEnum):
+    DARK = "dark"
+
+
+@dataclass
+class Hidden:
+    _hidden: Any
+    shown: Any
+
+
+class Unwilling:
+    def tolist(self) -> list[Any]:
+        raise OSError("not now")
+
+
+class UnwillingModel(BaseModel):
+    x: int
+
+    @field_serializer("x")
+    def refuse(self, _: int) -> int:
+        raise ValueError("not now")
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
         ({"image": b"\xff\xd8"}, r"result\['image'\] is of type bytes"),
         ({"a": [{"b": 1}, {"b": {1, 2}}]}, r"result\['a'\]\[1\]\['b'\] is of type set"),
-        ({"a": {1: "one"}}, r"result\['a'\] has the key 1, which is no valid string"),
-        ({"a": {None: 1}}, r"result\['a'\] has the key None"),
-        ({"a": {"\ud800": 1}}, r"result\['a'\] has the key '\\ud800'"),
+        ({"a": {1: "one"}}, r"result\['a'\] has the key 1 of type int"),
+        ({"a": {None: 1}}, r"result\['a'\] has the key None of type NoneType"),
+        ({"a": {Shade.DARK: 1}}, r"result\['a'\] has the key .*dark.* of type Shade"),
+        ({"a": {np.str_("b"): 1}}, r"result\['a'\] has the key .*'b'.* of type str_"),
+        ({"a": {"\ud800": 1}}, r"result\['a'\] has the key '\\ud800', which has lone surrogates"),
         ({"a": ["fine", "\ud800"]}, r"result\['a'\]\[1\] is a string with lone surrogates"),
         ({"a": 2**64}, r"result\['a'\] is an integer of more than 64 bits"),
         ({"a": 1j}, r"result\['a'\] is of type complex"),
@@ -139,12 +174,17 @@ class Picture(BaseModel):
         ({"a": Picture(png=b"\x89")}, r"result\['a'\]\['png'\] is of type bytes"),
         ({"a": Point(x=b"1")}, r"result\['a'\]\['x'\] is of type bytes"),  # type: ignore[arg-type]
         ({"a": np.array([1, b"2"], object)}, r"result\['a'\]\[1\] is of type bytes"),
+        ({"a": Hidden(b"1", b"2")}, r"result\['a'\]\['shown'\] is of type bytes"),
+        ({"a": [endless_model()]},
+         r"result\['a'\]\[0\] cannot be converted: ValueError: Circular reference"),
+        ({"a": Unwilling()}, r"result\['a'\] cannot be converted: OSError: not now"),
+        ({"a": UnwillingModel(x=1)}, r"result\['a'\] cannot be converted: .*not now"),
         (cycle(), "refers to itself or is nested too deep"),
         ({"a": np.array([1, 2], ">i4")}, r"result\['a'\] is of type ndarray"),
         (nested(MAX_DEPTH), "is nested too deep"),
         (nested(100_000), "refers to itself or is nested too deep"),
     ],
-)
+)  # fmt: skip
 def test_what_is_refused_by_frame_and_key(tmp_path: Path, answer: Any, message: str) -> None:
     good = {"frame_index": 0, "result": {}}
 
@@ -154,6 +194,10 @@ def test_what_is_refused_by_frame_and_key(tmp_path: Path, answer: Any, message: 
         as_json(answer, 12)
 
     assert len(str(caught.value)) < 300
+
+
+def test_fields_of_a_dataclass_with_an_underscore_are_left_out() -> None:
+    assert as_json({"a": Hidden(b"1", 2)}, 0) == {"a": {"shown": 2}}
 
 
 def test_what_is_nested_as_deep_as_allowed(tmp_path: Path) -> None:

@@ -8,16 +8,24 @@ from unittest.mock import Mock
 import av
 import numpy as np
 import pytest
+import simplejpeg
 
 from app.core import errors
 from app.services.frame_payload import FramePayload
 from app.services.video_file_pipeline_service import VideoFilePipelineService
 from tests.clips import (
+    change_boxes,
     encode_clip,
     frame_number,
     index_first,
     media_range,
     numbered_frames,
+    numbers,
+    packet_ranges,
+    textured_frames,
+    top_level_boxes,
+    without_fragment,
+    zero,
 )
 from tests.support import footage
 
@@ -136,7 +144,6 @@ class TestPayload:
         assert mean == pytest.approx([200, 0, 0], abs=6)
 
     def test_the_jpeg_shows_the_frame_and_is_made_once(self, clip: Path) -> None:
-        simplejpeg = pytest.importorskip("simplejpeg")
         recorder = Recorder()
         VideoFilePipelineService(recorder).run_on_file(clip, "any", max_frames=1)
         (payload,) = recorder.payloads
@@ -154,6 +161,22 @@ class TestPayload:
         assert payload["frame"].shape == (8, 8, 3)
         with pytest.raises(ImportError):
             payload["image_bytes"]
+
+
+CODECS: dict[str, tuple[str, dict[str, str]]] = {
+    "h264": ("libx264", {}),
+    "h264 interlaced": ("libx264", {"x264-params": "interlaced=1"}),
+    "hevc": ("libx265", {"x265-params": "log-level=none"}),
+    "av1": ("libsvtav1", {}),
+    "vp9": ("libvpx-vp9", {}),
+    "mpeg4": ("mpeg4", {"bf": "2"}),
+    "mpeg2": ("mpeg2video", {"bf": "2"}),
+    "mpeg1": ("mpeg1video", {}),
+    "mjpeg": ("mjpeg", {}),
+    "jpeg2000": ("jpeg2000", {}),
+    "png": ("png", {}),
+}
+PIXELS = {"mjpeg": "yuvj420p", "png": "rgb24"}
 
 
 class TestDamage:
@@ -205,6 +228,108 @@ class TestDamage:
 
         with pytest.raises(errors.DamagedVideo, match=r"Decoded \d+ of \d+ frames: .*damaged"):
             run(damaged)
+
+    @pytest.fixture(scope="class", params=CODECS)
+    @classmethod
+    def encoded(
+        cls, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    ) -> Path:
+        codec, options = CODECS[request.param]
+        return encode_clip(
+            tmp_path_factory.mktemp("encoded") / "whole.mp4",
+            textured_frames(24),
+            codec=codec,
+            pix_fmt=PIXELS.get(codec, "yuv420p"),
+            codec_options={"g": "6", **options},
+        )
+
+    @pytest.mark.parametrize(
+        "lost",
+        [
+            pytest.param(slice(12, 24), id="the second half"),
+            pytest.param(slice(23, 24), id="the last one"),
+            pytest.param(slice(13, 14), id="one in the middle"),
+            pytest.param(slice(0, 24), id="all"),
+        ],
+    )
+    def test_zeroed_packets_of_each_codec(self, tmp_path: Path, encoded: Path, lost: slice) -> None:
+        damaged = tmp_path / "damaged.mp4"
+        damaged.write_bytes(zero(encoded.read_bytes(), packet_ranges(encoded)[lost]))
+
+        assert len(run(encoded)) == 24
+        with pytest.raises((errors.DamagedVideo, errors.TruncatedVideo), match="of 24 frames: "):
+            run(damaged)
+
+    def test_half_of_an_interlaced_video(self, tmp_path: Path) -> None:
+        """A packet may be just the second field of the picture before, but not all of them."""
+        whole = encode_clip(
+            tmp_path / "whole.mp4",
+            textured_frames(24),
+            codec="mpeg2video",
+            codec_options={"flags": "+ildct+ilme"},
+        )
+        damaged = tmp_path / "damaged.mp4"
+        damaged.write_bytes(zero(whole.read_bytes(), packet_ranges(whole)[12:]))
+
+        assert len(run(whole)) == 24
+        with pytest.raises(errors.DamagedVideo, match="Decoded 12 of 24 frames"):
+            run(damaged)
+
+    @pytest.fixture(scope="class", params=["", "+dash+global_sidx"], ids=["plain", "segment index"])
+    @classmethod
+    def fragmented(
+        cls, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    ) -> Path:
+        movflags = f"frag_keyframe+empty_moov+default_base_moof{request.param}"
+        return encode_clip(
+            tmp_path_factory.mktemp("fragmented") / "whole.mp4",
+            textured_frames(24),
+            codec_options={"g": "6"},
+            container_options={"movflags": movflags},
+        )
+
+    def test_no_more_frames_are_decoded_than_announced(self, tmp_path: Path) -> None:
+        """When an edit list shows them twice, how many there will be is not said."""
+        whole = encode_clip(
+            tmp_path / "whole.mp4", textured_frames(24), codec="mpeg4", codec_options={"g": "6"}
+        )
+        twice = numbers(0, 2) + numbers(480, 0, 0x10000) + numbers(960, 0, 0x10000)
+        data = change_boxes(whole.read_bytes(), b"elst", lambda _: twice)
+        damaged = tmp_path / "damaged.mp4"
+        damaged.write_bytes(zero(data, packet_ranges(whole)[20:21]))
+
+        with pytest.raises(errors.DamagedVideo, match=r"^Decoded \d+ frames: the file is damaged"):
+            run(damaged)
+
+    @pytest.mark.parametrize("keep_media", [False, True])
+    def test_a_fragment_that_is_missing(
+        self, tmp_path: Path, fragmented: Path, keep_media: bool
+    ) -> None:
+        damaged = tmp_path / "damaged.mp4"
+        damaged.write_bytes(without_fragment(fragmented.read_bytes(), 1, keep_media=keep_media))
+
+        assert len(run(fragmented)) == 24
+        with pytest.raises(
+            (errors.DamagedVideo, errors.TruncatedVideo),
+            match=r"Between two fragments, 0\.24 seconds are missing|segments should end at byte",
+        ):
+            run(damaged)
+
+    def test_fragments_cut_off_between_boxes(self, tmp_path: Path, fragmented: Path) -> None:
+        """Which only a segment index tells."""
+        data = fragmented.read_bytes()
+        second = [end for kind, _, end in top_level_boxes(data) if kind == b"mdat"][1]
+        cut = tmp_path / "cut.mp4"
+        cut.write_bytes(data[:second])
+
+        if b"sidx" not in data:
+            assert len(run(cut)) == 12
+            return
+        with pytest.raises(
+            errors.TruncatedVideo,
+            match=rf"segments should end at byte \d+ and the file ends at byte {second}: it is tr",
+        ):
+            run(cut)
 
     @pytest.mark.parametrize(
         ("codec", "unknown_unit"), [("libx264", b"\x1f"), ("libx265", b"\x52\1")]
@@ -269,6 +394,24 @@ class TestDamage:
 
         with pytest.raises(errors.NoVideoTrack):
             run(path)
+
+    def test_a_track_without_frames(self, tmp_path: Path, clip: Path) -> None:
+        data = clip.read_bytes()
+        for kind, none in {b"stsz": 3, b"stts": 2, b"stsc": 2, b"stco": 2}.items():
+            data = change_boxes(data, kind, lambda _, none=none: bytes(4 * none))  # type: ignore[misc]
+        empty = tmp_path / "empty.mp4"
+        empty.write_bytes(data)
+
+        with pytest.raises(errors.NoFrames, match="holds no frames"):
+            run(empty)
+
+    def test_a_codec_that_nobody_knows(self, tmp_path: Path, clip: Path) -> None:
+        unknown = tmp_path / "unknown.mp4"
+        unknown.write_bytes(
+            change_boxes(clip.read_bytes(), b"stsd", lambda body: body.replace(b"avc1", b"what"))
+        )
+        with pytest.raises(errors.UnsupportedCodec, match="codec is not supported"):
+            run(unknown)
 
     def test_no_such_file(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError):

@@ -206,6 +206,18 @@ class TestFrameCount:
         )
         assert megabytes < 100
 
+    def test_an_edit_list_that_shows_more_frames_than_there_are(
+        self, plain: bytes, tmp_path: Path
+    ) -> None:
+        """Found only while they are decoded."""
+        twice = numbers(0, 2) + numbers(960, 1024, 0x10000) * 2
+        clip = tmp_path / "clip.mp4"
+        clip.write_bytes(change_boxes(plain, b"elst", lambda _: twice))
+
+        assert read(clip, max_video_frames=48) == 48
+        with pytest.raises(errors.TooManyFrames, match="has 48 frames or more, the limit is 47"):
+            read(clip, max_video_frames=47)
+
     def test_an_index_larger_than_any_video_needs(self, plain: bytes, tmp_path: Path) -> None:
         clip = tmp_path / "clip.mp4"
         clip.write_bytes(

@@ -38,12 +38,14 @@ class Layout:
 
     frames: how many frames each video track has, by the track's id.
     fragmented: whether all of them are announced outside of the file's index.
+    gaps: where the fragments begin whose number does not follow that of the one before.
     index_start, index: where the file's moov box begins, and the box with the tracks of video
         alone; free space keeps its length.
     """
 
     frames: dict[int, int]
     fragmented: bool
+    gaps: Sequence[int]
     index_start: int
     index: bytes
 
@@ -83,7 +85,7 @@ def inspect(file: BinaryIO, max_video_frames: int) -> Layout:
     Raises NotAnMp4, TruncatedVideo, DamagedVideo, NoVideoTrack or TooManyFrames.
     """
     index, index_start = b"", 0
-    fragments: Counter[int] = Counter()
+    fragments = _Fragments()
     file_size = file.seek(0, SEEK_END)
     for kind, start, end in _top_level(file, file_size):
         if kind == b"moov" and not index:  # players take the first one
@@ -91,7 +93,10 @@ def inspect(file: BinaryIO, max_video_frames: int) -> Layout:
             index, index_start = _read(file, start, end), start
         elif kind == b"moof":
             _check_index_size(end - start, max_video_frames)
-            fragments += _frames_of_fragment(_read(file, start, end))
+            fragments.add(_read(file, start, end), start)
+        elif kind == b"sidx":
+            _check_index_size(end - start, max_video_frames)
+            _check_segments(_read(file, start, end), end, file_size)
     if not index:
         raise TruncatedVideo(
             "The file ends without its index (moov box): it is truncated, or its recording was "
@@ -105,9 +110,9 @@ def inspect(file: BinaryIO, max_video_frames: int) -> Layout:
     }
     fragmented = not any(frames.values())
     for track_id in frames:
-        frames[track_id] += fragments[track_id]
+        frames[track_id] += fragments.frames[track_id]
         check_count(frames[track_id], max_video_frames)
-    return Layout(frames, fragmented, index_start, _without_other_tracks(index))
+    return Layout(frames, fragmented, fragments.gaps, index_start, _without_other_tracks(index))
 
 
 def check_count(frames: int, max_video_frames: int) -> None:
@@ -238,13 +243,39 @@ def _frames_in_chunks(table: _Box) -> int:
     return frames
 
 
-def _frames_of_fragment(fragment: bytes) -> Counter[int]:
-    frames: Counter[int] = Counter()
-    for track in _within(fragment, b"moof", b"traf"):
-        for header in _within(track.body, b"tfhd"):
-            runs = _within(track.body, b"trun")
-            frames[_number(header, 4)] += sum(_number(run, 4) for run in runs)
-    return frames
+class _Fragments:
+    """What the fragments of a file announce, one after another."""
+
+    def __init__(self) -> None:
+        self.frames: Counter[int] = Counter()
+        self.gaps: list[int] = []
+        self._number: int | None = None
+
+    def add(self, fragment: bytes, start: int) -> None:
+        for header in _within(fragment, b"moof", b"mfhd"):
+            number = _number(header, 4)
+            if self._number is not None and number > self._number + 1:
+                self.gaps.append(start)
+            self._number = number
+        for track in _within(fragment, b"moof", b"traf"):
+            for header in _within(track.body, b"tfhd"):
+                runs = _within(track.body, b"trun")
+                self.frames[_number(header, 4)] += sum(_number(run, 4) for run in runs)
+
+
+def _check_segments(segment_index: bytes, start: int, file_size: int) -> None:
+    """A segment index gives the sizes of what follows it, each in the lower 31 of 32 bits."""
+    for index in _within(segment_index, b"sidx"):
+        wide = _number(index, 0) >> 24  # version 1: time and offset of 64 bits each
+        offset = _number(index, 24) + (_number(index, 20) << 32) if wide else _number(index, 16)
+        count = _number(index, 28 if wide else 20) & 0xFFFF
+        references = _numbers(index, 32 if wide else 24, 3 * count)
+        end = start + offset + sum(size & 0x7FFFFFFF for size in references[::3])
+        if end > file_size:
+            raise TruncatedVideo(
+                f"The file's segments should end at byte {end} and the file ends at byte "
+                f"{file_size}: it is truncated."
+            )
 
 
 def _check_index_size(size: int, max_video_frames: int) -> None:

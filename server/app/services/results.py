@@ -5,11 +5,13 @@ Values of a pipeline's answer become JSON like this:
 - dict with str keys, list, tuple, str, bool, None, float, and int of up to 64 bits: as they are;
   NaN and the infinities, which JSON has no word for: null
 - numpy numbers, and arrays in the machine's byte order: numbers and (nested) lists
-- pydantic models and dataclasses: objects of their fields; enums: their values
+- pydantic models and dataclasses: objects of their fields, without those of a dataclass whose name
+  begins with an underscore; enums: their values
 - datetime, date and time: ISO 8601; UUID and pathlib paths: strings
 
-Anything else is refused: bytes, sets, keys that are not str, integers beyond 64 bits, strings with
-lone surrogates, and what refers to itself or is nested too deep.
+Anything else is refused: bytes, sets, keys that are not str (of a subclass, neither), integers
+beyond 64 bits, strings with lone surrogates, what refers to itself or is nested too deep, and what
+raises when it is converted.
 """
 
 import os
@@ -42,8 +44,7 @@ def write_results(path: Path, job_id: UUID, results: Iterable[Mapping[str, Any]]
     """Write `{"job_id": ..., "results": [...]}`, replacing what is at `path`.
 
     Each element, `{"frame_index": int, "result": dict}`, goes to the file on its own and on a line
-    of its own. When this returns, the file
-    is flushed and fsynced; its directory entry is not.
+    of its own. When this returns, the file is flushed and fsynced; its directory entry is not.
 
     Raises ResultError for an element that cannot be JSON, and OSError. The torn file is then left
     to the caller.
@@ -105,7 +106,12 @@ def _find_fault(value: object) -> tuple[str, str]:
     """Where a value that cannot be encoded has its fault, as a path of keys, and which."""
     where = "result"
     for _ in range(MAX_DEPTH):
-        for step, child in _children(value):
+        try:
+            children = list(_children(value))
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            return f"{where:.100}", f"cannot be converted: {reason:.100}"
+        for step, child in children:
             if not _can_encode(child):
                 where, value = where + step, child
                 break
@@ -118,8 +124,10 @@ def _fault(value: object) -> str:
     """Why a value cannot be encoded although each of its children can."""
     if isinstance(value, dict):
         for key in value:
-            if type(key) is not str or not _can_encode(key):
-                return f"has the key {key!r:.50}, which is no valid string"
+            if type(key) is not str:
+                return f"has the key {key!r:.50} of type {type(key).__name__}"
+            if not _can_encode(key):
+                return f"has the key {key!r:.50}, which has lone surrogates"
     if isinstance(value, dict | list | tuple):
         return "is nested too deep"
     if isinstance(value, str):
@@ -143,7 +151,8 @@ def _children(value: object) -> Iterator[tuple[str, object]]:
     if hasattr(value, "tolist"):
         value = value.tolist()
     if is_dataclass(value) and not isinstance(value, type):
-        value = {field.name: getattr(value, field.name) for field in fields(value)}
+        names = [field.name for field in fields(value) if not field.name.startswith("_")]
+        value = {name: getattr(value, name) for name in names}
     if isinstance(value, dict):
         yield from ((f"[{key!r:.50}]", child) for key, child in value.items())
     elif isinstance(value, list | tuple):

@@ -3,9 +3,11 @@
 Importing this module loads PyAV and numpy.
 """
 
+from bisect import bisect
 from collections.abc import Generator, Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import av
 import numpy as np
@@ -86,7 +88,7 @@ def _main_stream(container: InputContainer) -> VideoStream:
 def _decode(
     container: InputContainer, stream: VideoStream, judge: "_Judge", max_frame_pixels: int
 ) -> Iterator[VideoFrame]:
-    stream.thread_type = "AUTO"
+    stream.thread_type = judge.thread_type
     stream.codec_context.options = _bounded(max_frame_pixels)
     try:
         for packet in container.demux(stream):
@@ -97,7 +99,8 @@ def _decode(
                 yield frame
     except av.FFmpegError as error:
         _check_size(stream, max_frame_pixels)
-        if stream.width == 0:  # so some decoders leave it when they refuse a size
+        if not isinstance(error, av.InvalidDataError) and stream.width == 0:
+            # So some decoders leave it when they refuse a size.
             raise FrameTooLarge(
                 f"A frame is larger than the limit of {max_frame_pixels} pixels."
             ) from error
@@ -111,22 +114,31 @@ class _Judge:
     Errors are not enough. A decoder that works on several frames at once reports none when packets
     are missing, so they are counted against the container's index. One that conceals errors
     delivers the frame all the same, flagged. And some drop pictures without a word, so those are
-    counted too, in formats where every packet holds one.
+    counted too, in formats where every packet holds one. In other formats, packets without one can
+    be right (skipped frames of MPEG-4, hidden ones of VP8): there the decoder works on one frame at
+    a time, and reports what it cannot read.
     """
 
-    _ONE_PICTURE_A_PACKET = frozenset({"av1", "h264", "hevc", "vp9"})
+    _ONE_PICTURE_A_PACKET = frozenset(
+        {"av1", "h264", "hevc", "jpeg2000", "mjpeg", "mpeg1video", "mpeg2video", "png", "vp9"}
+    )
 
     def __init__(self, stream: VideoStream, layout: mp4_boxes.Layout) -> None:
         self._announced = layout.frames.get(stream.id, 0)
         self._fragmented = layout.fragmented
         self._index = stream.index_entries
+        self._gaps = layout.gaps
         self._counts_pictures = (
             stream.codec_context.codec.canonical_name in self._ONE_PICTURE_A_PACKET
         )
+        self.thread_type: Literal["AUTO", "SLICE"] = "AUTO" if self._counts_pictures else "SLICE"
+        self._interlaced = False
         self._packets = 0
         self._decoded = 0
-        self._shown_at: list[int] = []
-        self._first_shown_at: int | None = None
+        self._gaps_passed = 0
+        self._next_dts: int | None = None
+        self._due: list[int] = []
+        self._shown: list[int | None] = []
 
     def look_at_packet(self, packet: "Packet[VideoStream]") -> None:
         if packet.is_corrupt:
@@ -134,25 +146,25 @@ class _Judge:
         if packet.size == 0:  # it only flushes the decoder
             return
         self._packets += 1
+        self._look_at_gap(packet)
         if packet.pts is not None and not packet.is_discard:  # edit lists discard
-            self._shown_at.append(packet.pts)
+            self._due.append(packet.pts)
 
     def look_at_frame(self, frame: VideoFrame) -> None:
         if frame.is_corrupt:
             raise self.damaged()
-        if self._decoded == 0:
-            self._first_shown_at = frame.pts
+        self._shown.append(frame.pts)
         self._decoded += 1
-        self._counts_pictures &= not frame.interlaced_frame  # may come in two packets
+        self._interlaced |= frame.interlaced_frame
 
     def look_back(self) -> None:
         # An edit list can shorten the index of the whole file, but not those of fragments.
         listed = max(len(self._index), self._announced if self._fragmented else 0)
         if self._packets < listed and self._packets < listed - self._empty_packets():
             raise self._truncated()
-        if self._decoded == 0:
+        if self._packets == 0:
             raise NoFrames("The video track holds no frames.")
-        if self._counts_pictures and self._decoded < self._pictures():
+        if self._decoded == 0 or (self._counts_pictures and self._lacks_pictures()):
             raise self.damaged()
 
     def damaged(self) -> DamagedVideo:
@@ -162,16 +174,44 @@ class _Judge:
         return TruncatedVideo(f"{self._progress()}: the file is truncated.")
 
     def _progress(self) -> str:
+        if self._decoded > self._announced:  # an edit list shows some of them twice
+            return f"Decoded {self._decoded} frames"
         return f"Decoded {self._decoded} of {self._announced} frames"
+
+    def _look_at_gap(self, packet: "Packet[VideoStream]") -> None:
+        """Fragments whose numbers leave some out, and whose time does too, are not all there.
+
+        Either alone can be right: a recording has pauses, and the numbers may go to other tracks.
+        """
+        gaps = bisect(self._gaps, packet.pos or 0)
+        if gaps != self._gaps_passed and self._next_dts is not None and packet.dts is not None:
+            missing = packet.dts - self._next_dts
+            if missing > 0 and missing >= (packet.duration or 0):
+                seconds = float(missing * (packet.time_base or 0))
+                raise DamagedVideo(
+                    f"Between two fragments, {seconds:.2f} seconds are missing: the file is "
+                    "damaged."
+                )
+        self._gaps_passed = gaps
+        if packet.dts is not None:
+            self._next_dts = packet.dts + (packet.duration or 0)
 
     def _empty_packets(self) -> int:
         """How many hold nothing, which means the picture before once more; FFmpeg skips them."""
         return sum(entry.size == 0 for entry in self._index)
 
-    def _pictures(self) -> int:
-        """How many had to be shown; those before the first one may need what was cut away."""
-        first = self._first_shown_at
-        return sum(first is not None and first <= shown_at for shown_at in self._shown_at)
+    def _lacks_pictures(self) -> bool:
+        """Whether packets gave no picture; those before the first may need what was cut away.
+
+        The two fields of an interlaced picture may come in two packets, the second of which gives
+        none: but never two in a row.
+        """
+        first = self._shown[0]
+        due = [time for time in self._due if first is not None and first <= time]
+        if not self._interlaced:
+            return self._decoded < len(due)
+        shown = set(self._shown)
+        return any(shown.isdisjoint(neighbours) for neighbours in pairwise(due))
 
 
 def _check_size(picture: VideoStream | VideoFrame, max_frame_pixels: int) -> None:

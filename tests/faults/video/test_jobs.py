@@ -1,6 +1,7 @@
 """Videos and answers that must not pass for good ones, taken through the running server."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +16,11 @@ from tests.clips import (
     media_range,
     numbered_frames,
     numbers,
+    packet_ranges,
     splice,
+    textured_frames,
+    without_fragment,
+    zero,
 )
 from tests.fixtures.make_tiny_mp4 import FRAME_COUNT, TINY_MP4
 from tests.support.client import connect, status, submit, wait_for
@@ -31,6 +36,7 @@ ANSWERS = {
     "numpy_values": "{'a': np.float32(0.5), 'b': np.arange(4).reshape(2, 2), 'c': np.int8(-1)}",
     "numpy_nan": "{'a': np.array([1.0, np.nan])}",
     "model": "{'a': Model(x=1)}",
+    "model_cycle": "{'a': Node.endless()}",
     "path": "{'a': pathlib.PurePosixPath('b/c'), 'd': datetime.date(2024, 5, 6)}",
     "bytes": "{'a': {'image': payload['image_bytes']}}",
     "set": "{'a': {1, 2}}",
@@ -56,6 +62,7 @@ FAILED = {
     "number_keys": "frame 0 is not JSON: result['a'][0] has the key 1",
     "surrogate": "frame 0 is not JSON: result['a'] is a string with lone surrogates",
     "deep": "refers to itself or is nested too deep",
+    "model_cycle": "frame 0 is not JSON: result['a'] cannot be converted: ",
     "cycle": "refers to itself or is nested too deep",
     "payload": "frame 0 is not JSON: result['image_bytes'] is of type bytes",
     "nothing_at_all": "answered frame 0 with NoneType instead of dict",
@@ -69,6 +76,15 @@ from pydantic import BaseModel
 
 class Model(BaseModel):
     x: int
+
+class Node(BaseModel):
+    next: 'Node | None' = None
+
+    @classmethod
+    def endless(cls):
+        node = cls()
+        node.next = node
+        return node
 
 CYCLE = {{}}
 CYCLE['a'] = CYCLE
@@ -127,6 +143,10 @@ def test_results_are_strict_json_or_the_job_failed(server: ServerProcess, pipeli
         assert answers == [COMPLETED[pipeline_id]] * FRAME_COUNT
 
 
+CUT = r"box should end at byte \d+ and the file ends at byte \d+: it is truncated or damaged"
+DAMAGED = r"Decoded \d+ of \d+ frames: the file is damaged"
+
+
 def cut(percent: int) -> Callable[[bytes], bytes]:
     return lambda data: data[: len(data) * percent // 100]
 
@@ -146,9 +166,9 @@ def overwritten(data: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("damage", "verdict"),
     [
-        *(pytest.param(cut(percent), "truncated", id=f"{percent} %") for percent in (30, 60, 90)),
-        pytest.param(zeroed, "damaged", id="zeroed"),
-        pytest.param(overwritten, "damaged", id="overwritten"),
+        *(pytest.param(cut(percent), CUT, id=f"{percent} %") for percent in (30, 60, 90)),
+        pytest.param(zeroed, DAMAGED, id="zeroed"),
+        pytest.param(overwritten, DAMAGED, id="overwritten"),
     ],
 )
 @pytest.mark.parametrize("layout", [bytes, index_first], ids=["index last", "index first"])
@@ -159,7 +179,53 @@ def test_damage_is_not_success(
     verdict: str,
     layout: Callable[[bytes], bytes],
 ) -> None:
-    assert verdict in failure(server, damage(layout(clip(name).read_bytes())))
+    assert re.search(verdict, failure(server, damage(layout(clip(name).read_bytes()))))
+
+
+CODECS = {
+    "hevc": ("libx265", {"x265-params": "log-level=none"}, {}),
+    "av1": ("libsvtav1", {}, {}),
+    "vp9": ("libvpx-vp9", {}, {}),
+    "mpeg4": ("mpeg4", {}, {}),
+    "mpeg2": ("mpeg2video", {}, {}),
+    "fragments": ("libx264", {}, {"movflags": "frag_keyframe+empty_moov"}),
+    "segments": ("libx264", {}, {"movflags": "frag_keyframe+empty_moov+dash+global_sidx"}),
+}
+
+
+@pytest.mark.parametrize("kind", CODECS)
+def test_damage_is_not_success_in_other_formats(
+    server: ServerProcess, tmp_path: Path, kind: str
+) -> None:
+    codec, codec_options, container_options = CODECS[kind]
+    whole = encode_clip(
+        tmp_path / "whole.mp4",
+        textured_frames(24),
+        codec=codec,
+        codec_options={"g": "6", **codec_options},
+        container_options=container_options,
+    )
+    data, packets = whole.read_bytes(), packet_ranges(whole)
+    middle = (packets[12].start + packets[12].stop) // 2
+
+    assert outcome(server, data, "nothing").status_code == 200
+    assert re.search(rf"{CUT}|segments should end", failure(server, data[:middle]))
+    for lost in (packets, packets[12:], packets[-1:]):
+        assert re.search(DAMAGED, failure(server, zero(data, lost)))
+
+
+@pytest.mark.parametrize("kind", ["fragments", "segments"])
+def test_a_missing_fragment_is_not_success(
+    server: ServerProcess, tmp_path: Path, kind: str
+) -> None:
+    whole = encode_clip(
+        tmp_path / "whole.mp4",
+        textured_frames(24),
+        codec_options={"g": "6"},
+        container_options=CODECS[kind][2],
+    )
+    verdict = failure(server, without_fragment(whole.read_bytes(), 1, keep_media=False))
+    assert re.search(r"0\.24 seconds are missing|segments should end at byte", verdict)
 
 
 def test_the_same_clips_whole_are_completed(server: ServerProcess) -> None:
@@ -177,6 +243,15 @@ class TestBombs:
         yield
         assert server.peak_rss() - before < 200 * MIB
         assert outcome(server, TINY_MP4, "nothing").status_code == 200
+
+    def test_more_frames_than_announced(self, server: ServerProcess, tmp_path: Path) -> None:
+        """An edit list that shows the video twice: found while it is decoded."""
+        frames = numbered_frames(MAX_FRAMES // 2 + 1, 16, 16)
+        plain = encode_clip(tmp_path / "plain.mp4", frames, codec_options={"bf": "0"})
+        twice = numbers(0, 2) + numbers(len(frames) * 40, 0, 0x10000) * 2
+        data = change_boxes(plain.read_bytes(), b"elst", lambda _: twice)
+
+        assert f"{MAX_FRAMES + 1} frames or more, the limit is 500" in failure(server, data)
 
     def test_giant_frames(self, server: ServerProcess, tmp_path: Path) -> None:
         giant = self.giant(tmp_path)
