@@ -1,14 +1,16 @@
-"""The store of job rows, where the database refuses."""
+"""The store of job rows: where the database refuses, and what is remembered of a row."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import duckdb
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.models.job import JobStatus
+from app.services import job_store
 from app.services.job_store import JobStore, NewJob
 
 
@@ -36,3 +38,70 @@ def test_refused_commit_is_rolled_back(
     (record,) = store.get([job.job_id])
     assert record is not None
     assert record.status is JobStatus.PENDING
+
+
+def new_job() -> NewJob:
+    job_id = uuid4()
+    return NewJob(job_id, "test", f"{job_id}.mp4")
+
+
+MOVES: dict[JobStatus, Callable[[JobStore, NewJob], object]] = {
+    JobStatus.RUNNING: lambda store, job: store.claim(job.job_id),
+    JobStatus.PENDING: lambda store, job: store.release(job.job_id),
+    JobStatus.COMPLETED: lambda store, job: store.complete(job.job_id, "results.json"),
+    JobStatus.FAILED: lambda store, job: store.fail(job.job_id, "broken"),
+}
+
+
+@pytest.mark.parametrize("status", MOVES)
+def test_a_row_is_forgotten_while_it_changes_and_then_remembered_anew(
+    store: JobStore, sessions: sessionmaker[Session], status: JobStatus
+) -> None:
+    job = new_job()
+    store.create([job])
+    if status is not JobStatus.RUNNING:
+        store.claim(job.job_id)
+    seen = []
+    for moment in ("before_commit", "after_commit"):
+        event.listen(sessions, moment, lambda _: seen.append(store.recall(job.job_id)))
+
+    MOVES[status](store, job)
+
+    assert seen == [None, None], "a reader has to ask the database, which answers after the commit"
+    (row,) = store.get([job.job_id])
+    assert row is not None
+    assert (row.status, store.recall(job.job_id)) == (status, row)
+
+
+def test_a_change_that_is_refused_leaves_nothing_remembered(
+    store: JobStore, sessions: sessionmaker[Session]
+) -> None:
+    def refuse(_: Session) -> None:
+        raise OSError("no room")
+
+    job = new_job()
+    store.create([job])
+    event.listen(sessions, "before_commit", refuse)
+
+    with pytest.raises(OSError, match="no room"):
+        store.claim(job.job_id)
+
+    assert store.recall(job.job_id) is None
+    (row,) = store.get([job.job_id])
+    assert row is not None
+    assert row.status is JobStatus.PENDING
+
+
+def test_rows_that_are_no_longer_remembered_are_found_in_the_table(
+    store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_store, "REMEMBERED", 3)
+    jobs = [new_job() for _ in range(5)]
+    for job in jobs:
+        store.create([job])
+
+    remembered = [store.recall(job.job_id) is not None for job in jobs]
+    rows = store.get([job.job_id for job in jobs])
+
+    assert remembered == [False, False, True, True, True]
+    assert [row and row.job_id for row in rows] == [job.job_id for job in jobs]
