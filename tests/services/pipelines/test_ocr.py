@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +58,25 @@ def test_colours_are_not_mixed_up(ocr: OcrPipeline) -> None:
     frame[page_of_text[:, :, 0] < 128] = (0, 0, 255)
 
     assert ocr({"frame": frame})["text"] == "\n".join(LINES)
+
+
+@pytest.mark.parametrize(("set_to", "limit"), [(None, "1"), ("2", "2")])
+def test_tesseract_is_told_to_start_no_threads(set_to: str | None, limit: str) -> None:
+    """The limit is what can be seen here: our wheel's Tesseract has no threads to start."""
+    code = "import os, app.services.pipelines.ocr; print(os.environ['OMP_THREAD_LIMIT'])"
+    env = {name: value for name, value in os.environ.items() if name != "OMP_THREAD_LIMIT"}
+    if set_to:
+        env["OMP_THREAD_LIMIT"] = set_to
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env=env,
+    )
+
+    assert done.stdout.strip() == limit
 
 
 @pytest.mark.parametrize("face", FACES)

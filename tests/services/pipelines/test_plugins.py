@@ -11,6 +11,7 @@ import pytest
 from app.core.errors import PipelineError, UnknownPipeline
 from app.plugins.base import BasePlugin
 from app.services.frame_payload import FramePayload
+from app.services.pipelines.plugins import PluginTool
 from app.services.pipelines.registry import PLUGIN_GROUP, PipelineRegistry
 from tests.fixtures.make_tiny_mp4 import FRAME_COUNT, TINY_MP4
 from tests.support.client import results, submit, wait_for
@@ -95,6 +96,21 @@ def test_an_error_that_is_answered_fails_the_job() -> None:
         registry.run_pipeline("page.analyze", {"frame_index": 3, "image_bytes": b"no image"})
 
 
+@pytest.mark.parametrize("error", [None, "", {}, False, 0, 0.12, np.float32(0.12)])
+def test_an_error_that_is_a_measure_or_nothing_is_none(error: object) -> None:
+    tool = PluginTool(lambda tool, args: {"error": error}, "fit.line", "line")
+
+    assert tool(payload()) == {"error": error}
+
+
+@pytest.mark.parametrize("error", ["no model", {"code": 7, "text": "no model"}, ["no model"], True])
+def test_an_error_that_is_no_number_fails_the_job(error: object) -> None:
+    tool = PluginTool(lambda tool, args: {"error": error}, "fit.line", "line")
+
+    with pytest.raises(PipelineError, match=r"fit\.line failed at frame 3"):
+        tool(payload())
+
+
 def test_what_a_tool_raises_comes_through() -> None:
     with pytest.raises(ValueError, match="image_bytes must be bytes"):
         registry_of(PAGE).run_pipeline("page.analyze", {"frame_index": 3, "image_bytes": None})
@@ -113,7 +129,10 @@ def test_a_plugin_that_cannot_be_loaded_is_one_line_and_the_others_work(
     assert "ball-tracker.ball_detection" in registry.ids()
     with pytest.raises(UnknownPipeline, match=reason):
         registry.require("broken.analyze")
-    with pytest.raises(UnknownPipeline, match=r"no pipeline 'page\.analyze'; installed:"):
+    with pytest.raises(
+        UnknownPipeline,
+        match=r"no pipeline 'page\.analyze'; installed: .* that cannot be loaded: 'broken'\.",
+    ):
         registry.require("page.analyze")
 
 

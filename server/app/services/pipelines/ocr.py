@@ -6,7 +6,8 @@ from importlib.metadata import files
 from pathlib import Path
 from typing import Any
 
-# Tesseract's own threads make it slower; OpenMP reads this when its library is loaded.
+# Tesseract's own threads make it slower, where it is built with OpenMP (the wheel is not), which
+# reads this when it is loaded.
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")
 
 import tesserocr

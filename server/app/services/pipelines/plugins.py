@@ -14,6 +14,8 @@ from pydantic import BaseModel
 from app.core.errors import PipelineError
 
 IMAGE = "image_bytes"
+MESSAGES = (str, dict, list, bool)
+"""What an `error` is that says what went wrong, or just that something did."""
 
 
 def load_tools(entry: EntryPoint) -> dict[str, "PluginTool"]:
@@ -54,9 +56,10 @@ class PluginTool:
         self._tool = tool
 
     def __call__(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the tool's answer, out of its `{"success": True, "result": ...}` if it has one.
+        """Return the tool's answer; of `{"success": True, "result": {...}}`, the result alone.
 
-        Raises PipelineError when the answer reports an error: plugins often do not raise.
+        Raises PipelineError when the answer reports an error: plugins often do not raise. An
+        `error` that is no message but a number or an array is a measure.
         """
         frame_index = payload["frame_index"]
         args = {IMAGE: payload[IMAGE], "frame_index": frame_index}
@@ -68,8 +71,9 @@ class PluginTool:
                 f"The plugin's tool {self._pipeline_id} answered frame {frame_index} with "
                 f"{type(answer).__name__}."
             )
-        if answer.get("error") or answer.get("success") is False:
-            reason = answer.get("message") or answer.get("error") or "it does not say why"
+        error = answer.get("error")
+        if (isinstance(error, MESSAGES) and error) or answer.get("success") is False:
+            reason = answer.get("message") or error or "it does not say why"
             raise PipelineError(
                 f"The plugin's tool {self._pipeline_id} failed at frame {frame_index}: {reason}"
             )

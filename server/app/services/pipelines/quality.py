@@ -14,7 +14,8 @@ class QualityPipeline:
     """Answers `{"sharpness", "brightness", "contrast", "black"}`, all of them numbers.
 
     brightness: the mean luma, 0 to 1 (ITU-R BT.601).
-    contrast: the standard deviation of luma (RMS contrast), 0 to 0.5.
+    contrast: the standard deviation of luma (RMS contrast) as a share of the largest that there
+        can be, half black and half white, 0 to 1.
     sharpness: the variance of the Laplacian of luma on a scale of 0 to 255, from 0 for an even
         picture up; comparable between pictures of one size and kind alone (Pech-Pacheco et al.,
         "Diatom autofocusing in brightfield microscopy", 2000).
@@ -27,7 +28,7 @@ class QualityPipeline:
         return {
             "sharpness": round(float(edges.var()), 2) if edges.size else 0.0,
             "brightness": round(float(luma.mean()) / 255, 4),
-            "contrast": round(float(luma.std()) / 255, 4),
+            "contrast": round(float(luma.std()) / 127.5, 4),
             "black": round(float((luma < BLACK_BELOW * 255).mean()), 4),
         }
 

@@ -1,5 +1,6 @@
 """Pipelines that installed packages offer, by name."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from logging import getLogger
@@ -53,8 +54,10 @@ class PipelineRegistry:
         """Make every installed plugin and offer its tools. Call it once, on the thread that will
         run the jobs, before anyone asks for a pipeline.
 
-        A plugin that cannot be made is logged; who asks for its tools is told why.
+        A plugin that cannot be made is logged; who asks for its tools is told why. Libraries that
+        plugins and pipelines load from now on leave one processor to the server.
         """
+        _limit_threads()
         for entry in self._plugins:
             try:
                 tools = load_tools(entry)
@@ -83,7 +86,11 @@ class PipelineRegistry:
                 f"The plugin {plugin!r} cannot be loaded: {self._unusable_plugins[plugin]}"
             )
         known = ", ".join(self.ids()) or "none"
-        raise UnknownPipeline(f"There is no pipeline {pipeline_id!r:.100}; installed: {known}.")
+        unusable = ", ".join(map(repr, self._unusable_plugins))
+        raise UnknownPipeline(
+            f"There is no pipeline {pipeline_id!r:.100}; installed: {known}."
+            + (f" Plugins that cannot be loaded: {unusable}." if unusable else "")
+        )
 
     def run_pipeline(self, pipeline_id: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Run one frame and return the answer as plain JSON values, see `results.as_json`.
@@ -119,6 +126,13 @@ class PipelineRegistry:
                 f"{type(pipeline).__name__}, which cannot be called."
             )
         return pipeline
+
+
+def _limit_threads() -> None:
+    """Libraries read these variables when they are loaded; what the user has set stays."""
+    threads = max(1, len(os.sched_getaffinity(0)) - 1)
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, str(threads))
 
 
 def _warn_of_second(pipeline_id: str, first: str, second: str) -> None:
