@@ -51,7 +51,7 @@ def test_many_can_be_left_early(server: ServerProcess) -> None:
         for done in client.run_many([TINY_MP4] * 30, pipeline_id="nothing"):
             assert done.results
             break
-    wait_until(lambda: threading.active_count() == before, 30, "The end of the client's threads")
+    wait_until(lambda: threading.active_count() <= before, 30, "The end of the client's threads")
 
 
 def test_a_client_that_is_dropped_ends(server: ServerProcess) -> None:
@@ -60,7 +60,7 @@ def test_a_client_that_is_dropped_ends(server: ServerProcess) -> None:
     client.submit(TINY_MP4, pipeline_id="nothing")
     del client
     gc.collect()
-    wait_until(lambda: threading.active_count() == before, 30, "The end of the client's threads")
+    wait_until(lambda: threading.active_count() <= before, 30, "The end of the client's threads")
 
 
 NEVER_CLOSED = """
