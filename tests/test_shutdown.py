@@ -29,6 +29,33 @@ def heard() -> Iterator[Heard]:
 
 
 @pytest.mark.asyncio
+async def test_a_terminal_that_closes_stops_the_server_as_sigterm_does(
+    tmp_path: Path, heard: Heard
+) -> None:
+    runtime = Runtime(Settings(data_dir=tmp_path))
+    await runtime.start()
+    shutdown = Shutdown(runtime)
+    with shutdown.wrapping_signal_handlers():
+        signal.raise_signal(signal.SIGHUP)
+        await shutdown.finish()
+    assert heard == [signal.SIGTERM]
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+
+@pytest.mark.asyncio
+async def test_a_process_that_is_to_outlive_its_terminal_does(tmp_path: Path, heard: Heard) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    runtime = Runtime(Settings(data_dir=tmp_path))
+    await runtime.start()
+    shutdown = Shutdown(runtime)
+    with shutdown.wrapping_signal_handlers():
+        signal.raise_signal(signal.SIGHUP)
+        await shutdown.finish()
+    signal.signal(signal.SIGHUP, before)
+    assert heard == []
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 async def test_only_the_first_of_two_that_come_together_is_passed_on(
     tmp_path: Path, heard: Heard, second: signal.Signals

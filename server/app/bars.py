@@ -1,6 +1,7 @@
 """What a person sees: lines of text, and in a terminal the progress of each file under way."""
 
 import os
+import stat
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,8 @@ from forgesyte_client import Done, Step
 
 
 class Bars:
-    """Shown on standard output or error, whichever is a terminal; else nowhere.
+    """Shown on standard output or error, whichever is a terminal, unless standard output is a pipe:
+    what reads it may write to that terminal.
 
     Whatever is to appear on the same terminal meanwhile has to be printed here, so that it stands
     above them and is not overwritten.
@@ -35,7 +37,7 @@ class Bars:
             TextColumn("{task.fields[state]}"),
             TimeElapsedColumn(),
             console=self._console,
-            disable=not (self.on_stdout or self._on_stderr),
+            disable=not (self.on_stdout or self._on_stderr) or is_pipe(sys.stdout.fileno()),
             redirect_stdout=False,
             redirect_stderr=False,
             transient=True,
@@ -84,6 +86,10 @@ class Bars:
     def print_table(self, table: Table) -> None:
         """Wrapped to the width of the terminal that standard output is."""
         self._console.print(table)
+
+
+def is_pipe(descriptor: int) -> bool:
+    return stat.S_ISFIFO(os.fstat(descriptor).st_mode)
 
 
 def printable(text: str) -> str:

@@ -56,7 +56,7 @@ Exit codes:
 1  a job has failed, or a file cannot be read or written
 2  wrong usage
 3  the server cannot be reached, or cannot start
-4  the server refuses the file or the pipeline
+4  the server refuses the file, the pipeline or the id
 5  there is no such job, or it has no results yet
 6  a job was not over within --timeout
 7  the upload was sent whole, but its outcome is unknown: it may have become a job

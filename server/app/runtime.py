@@ -131,6 +131,8 @@ class Runtime:
             raise StartupError(
                 f"{folder} is in use by another process: one data folder, one process."
             ) from error
+        except OSError as error:
+            raise StartupError(f"{folder} cannot be locked: {error.strerror}") from error
         try:
             recover(self.database, self.store, self.storage, self.queue)
         except (SQLAlchemyError, OSError) as error:

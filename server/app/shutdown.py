@@ -14,7 +14,11 @@ from app.runtime import EXIT_FAILURE, FRAME_SECONDS, Runtime, leave
 
 logger = logging.getLogger(__name__)
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+def stop_signals() -> list[signal.Signals]:
+    """SIGINT, SIGTERM and, unless the process was started to outlive its terminal, SIGHUP."""
+    outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([] if outlives else [signal.SIGHUP])]
 
 
 class Shutdown:
@@ -35,12 +39,12 @@ class Shutdown:
 
     @contextmanager
     def wrapping_signal_handlers(self) -> Iterator[None]:
-        """Hear of SIGINT and SIGTERM before the handlers that are there, which still get the
-        first one. Off the main thread signals are somebody else's."""
+        """Hear of signals before the handlers that are there, which still get the first one; for
+        SIGHUP, that of SIGTERM. Off the main thread signals are somebody else's."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        previous = {number: signal.getsignal(number) for number in SIGNALS}
+        previous = {number: signal.getsignal(number) for number in stop_signals()}
         # A second signal can come before the loop has heard of the first, even in the middle of
         # this handler, and uvicorn's handler must not see it: it would skip the lifespan's end.
         arrivals = itertools.count()
@@ -48,11 +52,12 @@ class Shutdown:
         def handle(number: int, frame: FrameType | None) -> None:
             first = next(arrivals) == 0 and self._task is None
             self._loop.call_soon_threadsafe(self.on_signal, number)
-            inner = previous[signal.Signals(number)]
+            known = signal.SIGTERM if number == signal.SIGHUP else signal.Signals(number)
+            inner = previous[known]
             if first and callable(inner):
-                inner(number, frame)
+                inner(known, frame)
 
-        for number in SIGNALS:
+        for number in previous:
             signal.signal(number, handle)
         if any(map(belongs_to_stopping_server, previous.values())):
             self.on_signal(signal.SIGTERM)

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, event
 from starlette.testclient import TestClient
 
-from app.shutdown import SIGNALS
+from app.shutdown import stop_signals
 from tests.support.client import wait_until
 
 OS_CALLS = "open read write fsync stat link rename replace unlink mkdir listdir scandir"
@@ -91,7 +91,7 @@ def test_no_request_waits_for_a_disk_on_the_event_loop(
 
 def test_off_the_main_thread_it_runs_and_leaves_signals_alone(app: FastAPI) -> None:
     def handlers() -> list[object]:
-        return [signal.getsignal(number) for number in SIGNALS]
+        return [signal.getsignal(number) for number in stop_signals()]
 
     async def run() -> list[object]:
         async with app.router.lifespan_context(app):

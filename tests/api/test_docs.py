@@ -105,9 +105,10 @@ def test_what_has_no_results_is_said_in_the_documented_words(
     failed = make_job(
         JobStatus.FAILED, error_message="decoded 90 of 132 frames: the file is truncated"
     )
+    gone = make_job(JobStatus.COMPLETED, output_path="gone.json")
     details = [
         client.get(f"/video/results/{job_id}").json()["detail"].replace(str(job_id), EXAMPLE_ID)
-        for job_id in (running, failed, uuid4())
+        for job_id in (running, failed, gone, uuid4())
     ]
     assert details == documented(operations["get_job_results"], 404)
 

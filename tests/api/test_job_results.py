@@ -94,15 +94,18 @@ def test_what_is_no_uuid_is_422(client: TestClient) -> None:
     assert isinstance(response.json()["detail"], str)
 
 
-@pytest.mark.logs_errors
-def test_results_lost_from_storage_are_a_500_without_a_path(
-    client: TestClient, runtime: Runtime, make_job: MakeJob
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_results_that_somebody_deleted_are_a_404_that_says_so(
+    client: TestClient, runtime: Runtime, make_job: MakeJob, method: str
 ) -> None:
     job_id = complete(runtime, make_job)
     runtime.storage.delete_file(f"{job_id}_results.json")
-    response = client.get(f"/video/results/{job_id}")
-    assert response.status_code == 500
-    assert str(runtime.storage.root) not in response.text
+    response = client.request(method, f"/video/results/{job_id}")
+    assert response.status_code == 404
+    if method == "GET":
+        assert response.json() == {
+            "detail": f"The results of job {job_id} are gone from the storage."
+        }
 
 
 def test_results_of_a_submitted_video_arrive(client: TestClient, tiny: bytes) -> None:

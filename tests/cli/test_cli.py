@@ -322,17 +322,32 @@ def test_nothing_that_is_printed_beside_bars_is_overwritten(
     assert not [line for line in terminal.lines() if re.match(r"\S+ ━", line)]
 
 
-def test_the_bars_go_to_the_terminal_and_the_ids_into_the_pipe(forgesyte: ForgeSyte) -> None:
-    reading, writing = os.pipe()
-    with open(reading) as pipe:
-        arguments = ("submit", TINY_MP4, "-p", "sleep", "--wait", "--json")
-        with forgesyte.in_terminal(*arguments, stdout=writing) as terminal:
-            os.close(writing)
-            assert terminal.wait() == 0
-        line = json.loads(pipe.read())
+WAIT_FOR_JSON = ("submit", TINY_MP4, "-p", "sleep", "--wait", "--json")
+
+
+def test_the_bars_go_to_the_terminal_and_the_ids_into_the_file(
+    forgesyte: ForgeSyte, tmp_path: Path
+) -> None:
+    with (
+        (tmp_path / "results.jsonl").open("w+") as file,
+        forgesyte.in_terminal(*WAIT_FOR_JSON, stdout=file.fileno()) as terminal,
+    ):
+        assert terminal.wait() == 0
+        file.seek(0)
+        line = json.loads(file.read())
     assert len(line["results"]) == FRAME_COUNT
     assert "running" in terminal.shown
     assert line["job_id"] not in terminal.shown
+
+
+def test_what_reads_a_pipe_has_the_terminal_for_itself(forgesyte: ForgeSyte) -> None:
+    reading, writing = os.pipe()
+    with open(reading) as pipe:
+        with forgesyte.in_terminal(*WAIT_FOR_JSON, stdout=writing) as terminal:
+            os.close(writing)
+            assert terminal.wait() == 0
+        assert len(json.loads(pipe.read())["results"]) == FRAME_COUNT
+    assert terminal.shown == ""
 
 
 def test_ctrl_c_tells_which_jobs_go_on(forgesyte: ForgeSyte, server: ServerProcess) -> None:

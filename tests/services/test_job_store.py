@@ -1,6 +1,7 @@
 """The store of job rows: where the database refuses, and what is remembered of a row."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.core.clock import utc_now
 from app.models.job import JobStatus
 from app.services import job_store
 from app.services.job_store import JobStore, NewJob
@@ -90,6 +92,37 @@ def test_a_change_that_is_refused_leaves_nothing_remembered(
     (row,) = store.get([job.job_id])
     assert row is not None
     assert row.status is JobStatus.PENDING
+
+
+@pytest.fixture
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
+    def set_to(moment: datetime) -> None:
+        monkeypatch.setattr(job_store, "utc_now", lambda: moment)
+
+    return set_to
+
+
+def test_times_do_not_go_back_with_the_clock(
+    store: JobStore, sessions: sessionmaker[Session], set_clock: Callable[[datetime], None]
+) -> None:
+    """Neither those of a row, nor from a row to the next one, a start in between or not."""
+    now = utc_now() + timedelta(days=365)
+    first, second, third = new_job(), new_job(), new_job()
+    set_clock(now)
+    store.create([first])
+    set_clock(now - timedelta(days=1))
+    store.create([second])
+    store.claim(first.job_id)
+    store.complete(first.job_id, "results.json")
+    restarted = JobStore(sessions)
+    restarted.recover(lambda job_id: False)
+    restarted.create([third])
+
+    rows = restarted.get([first.job_id, second.job_id, third.job_id])
+    created = [row.created_at for row in rows if row]
+    assert len({*created}) == 3
+    assert created == sorted(created)
+    assert all(row.updated_at >= row.created_at for row in rows if row)
 
 
 def test_rows_that_are_no_longer_remembered_are_found_in_the_table(

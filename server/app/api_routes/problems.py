@@ -57,6 +57,7 @@ OF_SUBMIT = problems(
         ],
         503: [
             "The server is stopping; submit again when it is back.",
+            "The server cannot store it now; try again later.",
             *AT_ANY_TIME[503],
         ],
         507: ["The server's disk is full; try again later."],
@@ -68,13 +69,14 @@ OF_RESULTS = problems(
         404: [
             f"Job {EXAMPLE_ID} is running; it has no results yet.",
             f"Job {EXAMPLE_ID} has failed: decoded 90 of 132 frames: the file is truncated",
+            f"The results of job {EXAMPLE_ID} are gone from the storage.",
             NO_JOB,
         ],
         422: [NO_JOB_ID],
     },
     MEANINGS
     | {
-        404: "There is no such job, it is not completed yet, or it has failed.",
+        404: "There is no such job, it is not completed yet, it has failed, or its file is gone.",
         422: "That is no job id.",
     },
 )

@@ -8,6 +8,7 @@ of jobs.
 
 import asyncio
 import errno
+import logging
 import os
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Executor
@@ -28,10 +29,11 @@ from app.api_routes.refusal import Body
 from app.core.errors import InvalidUpload, StorageFull, Unavailable, UploadStalled, UploadTooLarge
 from app.services.mp4_signature import SIGNATURE_BYTES, check_mp4_signature
 
+logger = logging.getLogger(__name__)
+
 PIECE_BYTES = 256 * 1024  # of one upload, written in one trip to a thread
 ALL_PIECES_BYTES = 32 * 1024 * 1024  # of all uploads: when they are many, pieces are smaller
 FLUSH_BYTES = 32 * 1024 * 1024  # sent to the disk while more comes in, so the last flush is short
-STOPPING = "The server is stopping; submit again when it is back."
 
 
 class IncomingFile:
@@ -143,7 +145,7 @@ class ReceivedFile(UploadFile):
 
         Raises:
             StorageFull: the disk has no room for it.
-            Unavailable: the process has no file descriptor left for it.
+            Unavailable: the process has no file descriptor left for it, or the disk fails.
         """
         await self._incoming.keep(self._rest, save)
 
@@ -183,7 +185,7 @@ class UploadReceiver:
                 Nothing is left in the folder.
         """
         if self._stopping:
-            raise Unavailable(STOPPING)
+            raise Unavailable.stopping()
         self._check_announced_size(request)
         form = MultipartForm(
             request.headers.get("content-type", ""),
@@ -223,7 +225,7 @@ class UploadReceiver:
                         self._expect(deadline, now() + self._idle_seconds)
         except TimeoutError:
             if self._stopping:
-                raise Unavailable(STOPPING) from None
+                raise Unavailable.stopping() from None
             raise UploadStalled(
                 f"The upload sent nothing for {self._idle_seconds:g} seconds."
             ) from None
@@ -289,4 +291,5 @@ def understood_disk_errors() -> Iterator[None]:
             raise StorageFull("The server's disk is full; try again later.") from error
         if error.errno in (errno.EMFILE, errno.ENFILE):
             raise Unavailable("The server has too many files open; try again later.") from error
-        raise
+        logger.exception("An upload cannot be stored")
+        raise Unavailable("The server cannot store it now; try again later.") from error

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.core.database import is_fatal, migrate
-from app.core.errors import StartupError
+from app.core.errors import StartupError, Unavailable
+from app.core.messages import describe
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,8 +29,9 @@ class DatabaseThread:
     """Runs functions one after another, so that no two transactions ever meet.
 
     From `open` to `close` one connection stays open: DuckDB's lock on the file, which keeps every
-    other process out, is gone with the last connection. `on_fatal` is called, on the database's
-    thread, when DuckDB has declared itself unusable; nothing short of a new process mends that.
+    other process out, is gone with the last connection. What is asked for later raises Unavailable.
+    `on_fatal` is called, on the database's thread, when DuckDB has declared itself unusable;
+    nothing short of a new process mends that.
     """
 
     def __init__(self, engine: Engine, on_fatal: Callable[[BaseException], None]) -> None:
@@ -37,8 +39,6 @@ class DatabaseThread:
         self._on_fatal = on_fatal
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
         self._lock_holder: Connection | None = None
-        self.is_new = False
-        """Whether there was no database before it was opened."""
 
     def open(self) -> None:
         """Take the file's lock and bring the schema up to date. Blocks.
@@ -56,12 +56,12 @@ class DatabaseThread:
         """`function(*args)` on the database's thread, awaited; cancelled, it goes on if it has
         begun."""
         work = partial(function, *args, **kwargs)
-        return await asyncio.wrap_future(self._executor.submit(self._guarded, work))
+        return await asyncio.wrap_future(self._begin(work))
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`function(*args)` on the database's thread, waited for by a thread."""
         work = partial(function, *args, **kwargs)
-        return self._executor.submit(self._guarded, work).result()
+        return self._begin(work).result()
 
     def close(self) -> None:
         """Let what was asked for finish, and give the file free. Blocks; idempotent."""
@@ -70,12 +70,11 @@ class DatabaseThread:
         except RuntimeError:  # closed before
             return
         self._executor.shutdown()
-        if (error := closing.exception()) is not None:
-            logger.error("The database did not close", exc_info=error)
+        if (error := closing.exception()) is not None:  # its log holds what it has committed
+            logger.warning("The database did not close in order: %s", describe(error))
 
     def _open(self) -> None:
         path = Path(self._engine.url.database or "")
-        self.is_new = not path.exists()
         try:
             if path.is_absolute():
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,6 +87,12 @@ class DatabaseThread:
         if self._lock_holder is not None:
             self._lock_holder.close()
         self._engine.dispose()
+
+    def _begin(self, work: Callable[[], T]) -> Future[T]:
+        try:
+            return self._executor.submit(self._guarded, work)
+        except RuntimeError as error:  # closed: a stop did not wait for the caller
+            raise Unavailable.stopping() from error
 
     def _guarded(self, work: Callable[[], T]) -> T:
         try:

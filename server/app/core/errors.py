@@ -73,6 +73,10 @@ class UnknownPipeline(RequestError):
 class Unavailable(RequestError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
+    @classmethod
+    def stopping(cls) -> Self:
+        return cls("The server is stopping; submit again when it is back.")
+
 
 class StorageFull(RequestError):
     status = HTTPStatus.INSUFFICIENT_STORAGE

@@ -22,7 +22,9 @@ class Settings(BaseSettings):
         pydantic.ValidationError: a value is missing its bounds; `Settings.load` says it in a line.
     """
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+    )
 
     data_dir: Path = Field(
         default=DEFAULT_DATA_DIR,

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm.attributes import flag_modified
 
 from app.core.clock import utc_now
 from app.core.database import is_fatal
@@ -239,5 +240,6 @@ def move(job: Job, status: JobStatus, **changes: str | None) -> None:
     """Every change of state. `updated_at` never goes back, even when the clock is set back."""
     job.status = status
     job.updated_at = max(utc_now(), job.updated_at)
+    flag_modified(job, "updated_at")  # else the column's own default would replace an equal time
     for column, value in changes.items():
         setattr(job, column, value)

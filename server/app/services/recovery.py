@@ -23,10 +23,9 @@ def recover(
     """Bring every unfinished job to where it can go on, and put what is pending on the queue.
 
     Doing it twice changes nothing more. Blocks; call it while holding the database and the folder,
-    and before anything is submitted. A database that is new knows of no upload, so it cannot tell
-    which were acknowledged: what lies in the folder may be another database's.
+    and before anything is submitted.
     """
-    swept = 0 if database.is_new else sweep(database, store, storage)
+    swept = sweep(database, store, storage)
     found = database.call(store.recover, lambda job_id: has_whole_results(storage, job_id))
     for job_id in found.queue:
         queue.enqueue(job_id)
@@ -52,9 +51,9 @@ def has_whole_results(storage: LocalStorage, job_id: UUID) -> bool:
 def sweep(database: DatabaseThread, store: JobStore, storage: LocalStorage) -> int:
     """Empty the folder of files that are not whole yet; returns how many there were.
 
-    An upload keeps its name there until its row is committed. One without a row was never
-    acknowledged, so the video that it may have become already goes with it; no other video is
-    ever removed.
+    An upload keeps its name there until its row is committed, and is acknowledged after that. One
+    without a row never was, so the video that it may have become already goes with it; no other
+    video is ever removed.
     """
     leftovers = [path for path in storage.incoming.iterdir() if path.is_file()]
     uploads = {job_id: path for path in leftovers if (job_id := upload_id(path))}

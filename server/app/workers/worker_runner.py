@@ -12,7 +12,7 @@ from app.core.errors import StartupError
 from app.core.logs import configure_logging
 from app.core.settings import Settings
 from app.runtime import EXIT_FAILURE, Runtime
-from app.shutdown import SIGNALS, Shutdown
+from app.shutdown import Shutdown, stop_signals
 
 logger = logging.getLogger("app.workers.worker_runner")  # run as a script, it is __main__
 
@@ -26,7 +26,7 @@ async def run() -> None:
     runtime = Runtime(Settings.load())
     stopping = asyncio.Event()
     shutdown = Shutdown(runtime, begin=stopping.set)
-    for number in SIGNALS:
+    for number in stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, shutdown.on_signal, number)
     await runtime.start()
     await stopping.wait()

@@ -66,14 +66,10 @@ class Craft:
         torn = f'{{"job_id": "{job_id}", "results": [{{"frame_ind'
         (self._incoming / f"{job_id}_results.json.part").write_text(torn)
 
-    def temporary_name(self, job_id: str, video: bytes) -> None:
-        """The one that an upload has until its row is committed, and for a moment after."""
-        (self._incoming / f"{job_id}.part").write_bytes(video)
-
     def upload_without_row(self, video: bytes, *, linked: bool) -> str:
         """An upload that was never acknowledged."""
         job_id = str(uuid4())
-        self.temporary_name(job_id, video)
+        (self._incoming / f"{job_id}.part").write_bytes(video)
         if linked:
             (self._videos / f"{job_id}.mp4").write_bytes(video)
         return job_id

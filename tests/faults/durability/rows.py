@@ -73,7 +73,7 @@ def files_of(rows: dict[str, Row]) -> set[str]:
 def check_files(data_dir: Path, rows: dict[str, Row], *, lost: str | None = None) -> None:
     """Fail unless there is a file for everything that the rows name, and no other; `lost` is gone.
 
-    The temporary name of an upload may outlive its answer for a moment.
+    The temporary name of a refused upload may outlive its answer for a moment.
     """
     expected = files_of(rows) - {f"{VIDEOS}/{lost}"}
     with suppress(TimeoutError):

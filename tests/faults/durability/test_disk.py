@@ -208,5 +208,5 @@ def submit_until_broken(server: ServerProcess, video: bytes, times: int) -> list
             if answer.status_code == 200:
                 acknowledged.append(answer.json()["job_id"])
             else:
-                assert answer.status_code == 500
+                assert answer.status_code == 503
     return acknowledged

@@ -59,9 +59,9 @@ SUBMIT = [
     Step("link,linkat", ".part"),
     Step("fsync", f"{VIDEOS}>", path=VIDEOS),
     *COMMIT,
+    Step("unlink", ".part"),
     Step("sendto", "sendto", main_thread_only=True),
     Step("sendto", "sendto", when=2, main_thread_only=True),
-    Step("unlink", ".part"),
 ]
 FINISH = [
     Step("write", "_results.json.part>"),

@@ -109,12 +109,13 @@ def test_second_server_with_a_database_of_its_own(
 def test_start_with_a_wrong_database_takes_no_video_away(
     tmp_path: Path, data_dir: Path, clip: bytes
 ) -> None:
-    craft = Craft(data_dir)
-    job_id = craft.job(clip)
-    craft.temporary_name(job_id, clip)
+    with ServerProcess(data_dir, plugins=[READY]) as server:
+        job_id = submit(server.base_url, clip, "nothing")
+        server.kill()  # at once
     wrong = {"FORGESYTE_DATABASE_URL": f"duckdb:///{tmp_path / 'wrong.duckdb'}"}
-    with ServerProcess(data_dir, env=wrong) as server:
-        server.stop()
+    for _ in range(2):
+        with ServerProcess(data_dir, env=wrong) as server:
+            server.stop()
     with ServerProcess(data_dir, plugins=[READY]):
         assert wait_until_idle(data_dir)[job_id].status == "completed"
 

@@ -79,7 +79,7 @@ class MortalDatabase(DatabaseThread):
 
     def revive(self) -> None:
         self.plan.clear()
-        self.is_dead = self.is_new = False
+        self.is_dead = False
 
     def _fatal(self, error: BaseException) -> None:
         raise AssertionError("the database is unusable") from error

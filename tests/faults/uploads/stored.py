@@ -16,7 +16,7 @@ def files(data_dir: Path) -> set[str]:
 
 
 def lasting_files(data_dir: Path) -> set[str]:
-    """The same once no upload has a temporary name, which may outlive its answer for a moment."""
+    """The same once no upload has a temporary name, as a refused one may for a moment."""
 
     def nothing_is_coming_in() -> bool:
         return not any(".incoming" in path for path in files(data_dir))

@@ -8,7 +8,7 @@ from starlette.responses import FileResponse
 from app.api_routes import problems
 from app.api_routes.deps import JobDep, ServicesDep
 from app.api_routes.schemas import JobResults
-from app.core.errors import NotFound
+from app.core.errors import FileMissing, NotFound
 from app.models.job import JobStatus
 
 router = APIRouter()
@@ -27,7 +27,10 @@ async def get_job_results(job: JobDep, services: ServicesDep) -> FileResponse:
         raise NotFound(f"Job {job.job_id} has failed: {job.error_message}")
     if job.status is not JobStatus.COMPLETED or job.output_path is None:
         raise NotFound(f"Job {job.job_id} is {job.status}; it has no results yet.")
-    path = await asyncio.get_running_loop().run_in_executor(
-        services.files, services.storage.load_file, job.output_path
-    )
+    try:
+        path = await asyncio.get_running_loop().run_in_executor(
+            services.files, services.storage.load_file, job.output_path
+        )
+    except FileMissing as error:
+        raise NotFound(f"The results of job {job.job_id} are gone from the storage.") from error
     return FileResponse(path, media_type="application/json")

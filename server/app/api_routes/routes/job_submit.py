@@ -28,6 +28,7 @@ async def submit_job(
     # A request that is cancelled half-way must not leave a file without a row or the other way
     # round. So what has begun goes on to its end, and the file keeps its temporary name until then.
     await file.hold_for(admit(services, file, job))
+    await file.close()  # by that name a start tells what was never acknowledged
     return JobSubmitted(job_id=job.job_id)
 
 
