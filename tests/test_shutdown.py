@@ -16,13 +16,14 @@ Heard = list[int]
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
-    """What reached the handlers of a server that was there first."""
+    """What reached the handlers of a server that was there first, in a terminal."""
     numbers: Heard = []
 
     def hear(number: int, frame: FrameType | None) -> None:
         numbers.append(number)
 
     previous = {n: signal.signal(n, hear) for n in (signal.SIGINT, signal.SIGTERM)}
+    previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield numbers
     for number, handler in previous.items():
         signal.signal(number, handler)
@@ -44,14 +45,13 @@ async def test_a_terminal_that_closes_stops_the_server_as_sigterm_does(
 
 @pytest.mark.asyncio
 async def test_a_process_that_is_to_outlive_its_terminal_does(tmp_path: Path, heard: Heard) -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     runtime = Runtime(Settings(data_dir=tmp_path))
     await runtime.start()
     shutdown = Shutdown(runtime)
     with shutdown.wrapping_signal_handlers():
         signal.raise_signal(signal.SIGHUP)
         await shutdown.finish()
-    signal.signal(signal.SIGHUP, before)
     assert heard == []
 
 
