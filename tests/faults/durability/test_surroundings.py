@@ -82,7 +82,8 @@ def test_messages_are_short_and_tell_no_folders(
         assert len(message.encode()) <= 2048
         assert answers[name].status_code == 404
         assert message in answers[name].json()["detail"]
-    assert lost_answer.status_code == 500
+    assert lost_answer.status_code == 404
+    assert "gone from the storage" in lost_answer.json()["detail"]
     for answer in [*answers.values(), lost_answer]:
         assert "Traceback" not in answer.text
         assert str(tmp_path) not in answer.text
