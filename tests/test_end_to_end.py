@@ -1,5 +1,6 @@
 """Real processes, real footage: submit, status, results, as a client sees them."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from tests.fixtures.make_tiny_mp4 import CODE, FRAME_COUNT, TINY_MP4
 from tests.support.client import results, status, submit, wait_for, wait_until
 from tests.support.footage import FRAME_COUNTS, clip
-from tests.support.pipelines import READY
+from tests.support.pipelines import READY, write_pipeline_package
 from tests.support.server import ServerProcess, WorkerProcess
 
 _STATUS_KEYS = {"job_id", "status", "progress", "created_at", "updated_at"}
@@ -84,3 +85,29 @@ def test_the_standalone_worker_finishes_what_a_stopped_server_left(tmp_path: Pat
             found = frames_of(server.base_url, job_id)
             texts = [[code["text"] for code in frame["barcodes"]] for frame in found]
             assert texts == [[CODE]] * FRAME_COUNT
+
+
+THREADS = """
+import os
+
+def factory():
+    import numpy  # whose OpenBLAS reads its variable now
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    return lambda payload: {name: os.environ.get(name) for name in names}
+"""
+
+
+def test_libraries_leave_one_processor_to_the_server_unless_told(tmp_path: Path) -> None:
+    package = write_pipeline_package(tmp_path / "pipelines", {"threads": THREADS})
+    env = {"OMP_NUM_THREADS": "7"}
+    with ServerProcess(tmp_path / "data", plugins=[package], env=env) as server:
+        job_id = submit(server.base_url, TINY_MP4, "threads")
+        assert wait_for(server.base_url, job_id, _JOB_SECONDS)["status"] == "completed"
+        first, *_ = results(server.base_url, job_id)["results"]
+
+    others = str(max(1, len(os.sched_getaffinity(0)) - 1))
+    assert first["result"] == {
+        "OMP_NUM_THREADS": "7",
+        "OPENBLAS_NUM_THREADS": others,
+        "MKL_NUM_THREADS": others,
+    }

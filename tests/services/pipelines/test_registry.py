@@ -1,20 +1,14 @@
 import logging
-import os
 import sys
 import threading
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.core.errors import PipelineError, ResultError, UnknownPipeline
 from app.services.pipelines.registry import ENTRY_POINT_GROUP, PipelineRegistry
-from tests.fixtures.make_tiny_mp4 import TINY_MP4
-from tests.support.client import results, submit, wait_for
-from tests.support.pipelines import write_pipeline_package
-from tests.support.server import ServerProcess
 
 HERE = "pipelines_for_the_registry_tests"
 PAYLOAD = {"frame_index": 7, "frame": None, "image_bytes": b""}
@@ -177,29 +171,3 @@ def test_of_two_packages_with_one_name_the_first_is_used_and_both_are_logged(
     assert [record.getMessage() for record in caplog.records] == [
         "Two packages offer the pipeline 'same': builtins:dict is used, builtins:list is not"
     ]
-
-
-THREADS = """
-import os
-
-def factory():
-    import numpy  # whose OpenBLAS reads its variable now
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    return lambda payload: {name: os.environ.get(name) for name in names}
-"""
-
-
-def test_libraries_leave_one_processor_to_the_server_unless_told(tmp_path: Path) -> None:
-    package = write_pipeline_package(tmp_path / "pipelines", {"threads": THREADS})
-    env = {"OMP_NUM_THREADS": "7"}
-    with ServerProcess(tmp_path / "data", plugins=[package], env=env) as server:
-        job_id = submit(server.base_url, TINY_MP4, "threads")
-        assert wait_for(server.base_url, job_id, 60)["status"] == "completed"
-        first, *_ = results(server.base_url, job_id)["results"]
-
-    others = str(max(1, len(os.sched_getaffinity(0)) - 1))
-    assert first["result"] == {
-        "OMP_NUM_THREADS": "7",
-        "OPENBLAS_NUM_THREADS": others,
-        "MKL_NUM_THREADS": others,
-    }
