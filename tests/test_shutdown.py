@@ -1,7 +1,8 @@
 """Which signals reach the handlers that were there before."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -29,16 +30,23 @@ def heard() -> Iterator[Heard]:
         signal.signal(number, handler)
 
 
+@asynccontextmanager
+async def stopped_by_signals(data_dir: Path) -> AsyncIterator[None]:
+    """A runtime, stopped by the signals that the block raises before the loop has run."""
+    runtime = Runtime(Settings(data_dir=data_dir))
+    await runtime.start()
+    shutdown = Shutdown(runtime)
+    with shutdown.wrapping_signal_handlers():
+        yield
+        await shutdown.finish()
+
+
 @pytest.mark.asyncio
 async def test_a_terminal_that_closes_stops_the_server_as_sigterm_does(
     tmp_path: Path, heard: Heard
 ) -> None:
-    runtime = Runtime(Settings(data_dir=tmp_path))
-    await runtime.start()
-    shutdown = Shutdown(runtime)
-    with shutdown.wrapping_signal_handlers():
+    async with stopped_by_signals(tmp_path):
         signal.raise_signal(signal.SIGHUP)
-        await shutdown.finish()
     assert heard == [signal.SIGTERM]
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
 
@@ -46,12 +54,8 @@ async def test_a_terminal_that_closes_stops_the_server_as_sigterm_does(
 @pytest.mark.asyncio
 async def test_a_process_that_is_to_outlive_its_terminal_does(tmp_path: Path, heard: Heard) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    runtime = Runtime(Settings(data_dir=tmp_path))
-    await runtime.start()
-    shutdown = Shutdown(runtime)
-    with shutdown.wrapping_signal_handlers():
+    async with stopped_by_signals(tmp_path):
         signal.raise_signal(signal.SIGHUP)
-        await shutdown.finish()
     assert heard == []
 
 
@@ -60,11 +64,7 @@ async def test_a_process_that_is_to_outlive_its_terminal_does(tmp_path: Path, he
 async def test_only_the_first_of_two_that_come_together_is_passed_on(
     tmp_path: Path, heard: Heard, second: signal.Signals
 ) -> None:
-    runtime = Runtime(Settings(data_dir=tmp_path))
-    await runtime.start()
-    shutdown = Shutdown(runtime)
-    with shutdown.wrapping_signal_handlers():
+    async with stopped_by_signals(tmp_path):
         signal.raise_signal(signal.SIGTERM)
-        signal.raise_signal(second)  # before the loop has run
-        await shutdown.finish()
+        signal.raise_signal(second)
     assert heard == [signal.SIGTERM]
