@@ -27,6 +27,7 @@ from starlette.requests import ClientDisconnect
 from app.api_routes.multipart import MAX_OVERHEAD_BYTES, FilePart, MultipartForm
 from app.api_routes.refusal import Body
 from app.core.errors import InvalidUpload, StorageFull, Unavailable, UploadStalled, UploadTooLarge
+from app.core.grouping import Grouped
 from app.services.mp4_signature import SIGNATURE_BYTES, check_mp4_signature
 
 if TYPE_CHECKING:
@@ -63,51 +64,73 @@ class IncomingFile:
     One operation runs at a time, and a flush beside it. A caller that is cancelled leaves them
     their file: `close` waits for them, and goes on to its end when its own caller is cancelled.
     A file that never needed `append` touches the disk in `keep` only, in one trip to a thread.
+
+    `removal` takes away the names of files that were kept, all that are closed at one time
+    together. A file that was not kept is removed by itself: to free what it holds may take long.
     """
 
-    def __init__(self, folder: Path, executor: Executor) -> None:
+    def __init__(
+        self, folder: Path, executor: Executor, removal: "Grouped[IncomingFile, None]"
+    ) -> None:
         self.id = uuid4()
         self.path = folder / f"{self.id}.part"
         self._executor = executor
+        self._removal = removal
         self._file: GatheringFile | None = None
         self._unflushed = 0
         self._operation: asyncio.Future[None] | None = None
         self._flush: asyncio.Future[None] | None = None
-        self._holder: asyncio.Future[None] | None = None
         self._closing: asyncio.Future[None] | None = None
+        self._kept = False
 
     async def append(self, pieces: Sequence[memoryview]) -> None:
-        await self._run(self._write(pieces))
+        await self._run(asyncio.ensure_future(self._write(pieces)))
 
     async def keep(self, rest: Sequence[memoryview], save: Callable[[Path], None]) -> None:
         """Write the last bytes, flush everything to disk, and hand the path to `save`, which runs
         in the same thread and gives the file a lasting name."""
-        await self._run(self._complete(rest, save))
-
-    async def hold_for(self, work: Coroutine[Any, Any, None]) -> None:
-        """Take `work` to its end, even when the caller is cancelled, and close only then."""
-        self._holder = asyncio.ensure_future(work)
-        await asyncio.shield(self._holder)
+        if self._flush is not None:
+            await self._run(self._flush)
+        await self._run(self._in_thread(self._complete, rest, save))
+        self._kept = True
 
     async def close(self) -> None:
         """Remove the file's own name; what `save` made of it stays."""
         if self._closing is None:
             self._closing = asyncio.ensure_future(self._close())
+            await asyncio.shield(self._closing)
+        else:
+            await asyncio.wait([self._closing])  # who began it is told when it fails
+
+    async def close_after(self, work: Coroutine[Any, Any, None]) -> None:
+        """Take `work` to its end, even when the caller is cancelled, and close only then."""
+        self._closing = asyncio.ensure_future(self._work_and_close(work))
         await asyncio.shield(self._closing)
 
+    def remove(self) -> None:
+        """What `close` does at last. Blocks."""
+        if self._file is not None:
+            with suppress(OSError):  # what the disk refused before is of no use to anyone now
+                self._file.close()
+        self.path.unlink(missing_ok=True)
+
+    async def _work_and_close(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        finally:
+            await self._close()
+
     async def _close(self) -> None:
-        if self._holder is not None:
-            await asyncio.wait([self._holder])
         if self._operation is None:
             return
         running = [future for future in (self._operation, self._flush) if future is not None]
         await asyncio.gather(*running, return_exceptions=True)
-        await self._in_thread(self._remove)
+        await (self._removal(self) if self._kept else self._in_thread(self.remove))
 
-    async def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        self._operation = asyncio.ensure_future(work)
+    async def _run(self, operation: asyncio.Future[None]) -> None:
+        self._operation = operation
         with understood_disk_errors():
-            await asyncio.shield(self._operation)
+            await asyncio.shield(operation)
 
     def _in_thread(self, function: Callable[..., None], *args: object) -> asyncio.Future[None]:
         return asyncio.get_running_loop().run_in_executor(self._executor, function, *args)
@@ -119,22 +142,15 @@ class IncomingFile:
         await wrap(self._file, executor=self._executor).writelines(pieces)
         self._unflushed += sum(map(len, pieces))
         if self._unflushed >= FLUSH_BYTES:
-            await self._flushed()
+            if self._flush is not None:
+                await self._flush
             self._flush = self._in_thread(os.fdatasync, self._file.fileno())
             self._unflushed = 0
-
-    async def _complete(self, rest: Sequence[memoryview], save: Callable[[Path], None]) -> None:
-        await self._flushed()
-        await self._in_thread(self._finish, rest, save)
-
-    async def _flushed(self) -> None:
-        if self._flush is not None:
-            await self._flush
 
     def _open(self) -> None:
         self._file = GatheringFile(self.path, "xb")
 
-    def _finish(self, rest: Sequence[memoryview], save: Callable[[Path], None]) -> None:
+    def _complete(self, rest: Sequence[memoryview], save: Callable[[Path], None]) -> None:
         if self._file is None:
             self._open()
         assert self._file is not None
@@ -143,11 +159,18 @@ class IncomingFile:
             os.fsync(self._file.fileno())
         save(self.path)
 
-    def _remove(self) -> None:
-        if self._file is not None:
-            with suppress(OSError):  # what the disk refused before is of no use to anyone now
-                self._file.close()
-        self.path.unlink(missing_ok=True)
+
+def remove_each(files: Sequence[IncomingFile]) -> list[OSError | None]:
+    """For each file None, or why it could not be removed. Blocks."""
+    outcomes: list[OSError | None] = []
+    for file in files:
+        try:
+            file.remove()
+        except OSError as error:
+            outcomes.append(error)
+        else:
+            outcomes.append(None)
+    return outcomes
 
 
 class ReceivedFile(UploadFile):
@@ -169,12 +192,12 @@ class ReceivedFile(UploadFile):
         """
         await self._incoming.keep(self._rest, save)
 
-    async def hold_for(self, work: Coroutine[Any, Any, None]) -> None:
-        """Take `work` to its end, even when the caller is cancelled, and only then close."""
-        await self._incoming.hold_for(work)
-
     async def close(self) -> None:
         await self._incoming.close()
+
+    async def close_after(self, work: Coroutine[Any, Any, None]) -> None:
+        """Take `work` to its end, even when the caller is cancelled, and close only then."""
+        await self._incoming.close_after(work)
 
 
 class UploadReceiver:
@@ -189,6 +212,7 @@ class UploadReceiver:
         self._idle_seconds = idle_seconds
         self._stopping = False
         self._deadlines: set[asyncio.Timeout] = set()
+        self._removal = Grouped(self._remove)
 
     def stop(self) -> None:
         """End every upload in flight, and every later one, with Unavailable."""
@@ -213,7 +237,7 @@ class UploadReceiver:
             head_bytes=SIGNATURE_BYTES,
             check_head=check_mp4_signature,
         )
-        incoming = IncomingFile(self._folder, self._executor)
+        incoming = IncomingFile(self._folder, self._executor, self._removal)
         try:
             await self._read_body(request, form, incoming)
         except BaseException:
@@ -224,6 +248,10 @@ class UploadReceiver:
             rest = form.take_file_data()
             values.append((form.file.field, ReceivedFile(incoming, rest, form.file)))
         return FormData(values)
+
+    async def _remove(self, files: Sequence[IncomingFile]) -> list[OSError | None]:
+        in_thread = asyncio.get_running_loop().run_in_executor
+        return await in_thread(self._executor, remove_each, files)
 
     def _check_announced_size(self, request: Request) -> None:
         announced = request.headers.get("content-length", "")

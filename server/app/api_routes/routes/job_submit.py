@@ -26,9 +26,9 @@ async def submit_job(
     assert isinstance(file, ReceivedFile)
     job = NewJob(job_id=file.id, pipeline_id=pipeline_id, input_path=video_key(file.id))
     # A request that is cancelled half-way must not leave a file without a row or the other way
-    # round. So what has begun goes on to its end, and the file keeps its temporary name until then.
-    await file.hold_for(admit(services, file, job))
-    await file.close()  # by that name a start tells what was never acknowledged
+    # round. So what has begun goes on to its end. Until then the file keeps its temporary name,
+    # by which a start tells what was never acknowledged, but not beyond the answer.
+    await file.close_after(admit(services, file, job))
     return JobSubmitted(job_id=job.job_id)
 
 
