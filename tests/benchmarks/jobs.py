@@ -28,7 +28,7 @@ SECONDS = 2.0
 POLLED = 64
 SUBMIT_BYTES = 50_000
 SMALL_TABLE, LARGE_TABLE = 1_000, 1_000_000
-WARM_UP = 100  # polls, in which DuckDB reads what it needs of the file
+WARM_UP = 400  # polls, in which DuckDB reads what it needs of the file
 PICKED_UP = 100
 IDLE_SECONDS = 10
 
