@@ -3,6 +3,7 @@
 import functools
 import logging
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ PROBES = {  # succeed where the named power is at hand
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell makes what it starts in the background ignore SIGINT, and processes hand that down.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line(
         "markers", "logs_errors: the test provokes ERROR log records on purpose"
     )
