@@ -76,8 +76,7 @@ def lifespan_of(
 
 @contextmanager
 def started_objects_left_alone() -> Iterator[None]:
-    """Keep Python's garbage collector from going through all that the start has built each time
-    that requests have left enough garbage: it is there to stay."""
+    """What the start has built stays: the garbage collector need not look at it again."""
     gc.collect()
     gc.freeze()
     try:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
+from app.api_routes.upload import IncomingFile
 from app.models.job import JobStatus
 from app.runtime import Runtime
 from app.services.job_store import JobRecord, NewJob
@@ -230,6 +231,32 @@ def test_disk_that_cannot_take_it_is_said_and_left_clean(
     assert response.status_code == status
     assert response.json()["detail"].startswith("The server")
     assert stored_files() == []
+
+
+@pytest.mark.logs_errors
+def test_file_that_can_neither_be_kept_nor_removed_is_answered_with_the_first_reason(
+    client: TestClient, tiny: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: LocalStorage, src: Path, dest_path: str) -> None:
+        raise OSError(errno.ENOSPC, "refused")
+
+    def read_only(self: IncomingFile) -> None:
+        raise OSError(errno.EROFS, "refused")
+
+    monkeypatch.setattr(LocalStorage, "save_file", full)
+    monkeypatch.setattr(IncomingFile, "remove", read_only)
+    assert submit(client, tiny).status_code == 507
+
+
+@pytest.mark.logs_errors
+def test_file_whose_temporary_name_stays_is_not_acknowledged(
+    client: TestClient, tiny: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(self: IncomingFile) -> None:
+        raise OSError(errno.EROFS, "refused")
+
+    monkeypatch.setattr(IncomingFile, "remove", read_only)
+    assert submit(client, tiny).status_code == 503
 
 
 def test_one_bad_row_does_not_take_its_neighbours(runtime: Runtime) -> None:

@@ -121,3 +121,17 @@ async def test_a_caller_that_is_cancelled_is_served_and_leaves_the_others_alone(
     assert served.groups == [[0], [2, 4]]
     async with asyncio.timeout(5):
         assert await grouped(6) == 60
+
+
+async def test_the_end_of_the_event_loop_cancels_who_is_served_and_who_waits() -> None:
+    served = Served()
+    grouped = Grouped(served)
+    others = asyncio.all_tasks()
+    calls = await start(grouped, served, 2, 4, 6)
+    (serving,) = asyncio.all_tasks() - others - {*calls}
+    serving.cancel()
+    async with asyncio.timeout(5):
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError] * 3
+    served.open.set()
+    assert await grouped(8) == 80

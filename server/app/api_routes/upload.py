@@ -26,7 +26,14 @@ from starlette.requests import ClientDisconnect
 
 from app.api_routes.multipart import MAX_OVERHEAD_BYTES, FilePart, MultipartForm
 from app.api_routes.refusal import Body
-from app.core.errors import InvalidUpload, StorageFull, Unavailable, UploadStalled, UploadTooLarge
+from app.core.errors import (
+    InvalidUpload,
+    RequestError,
+    StorageFull,
+    Unavailable,
+    UploadStalled,
+    UploadTooLarge,
+)
 from app.core.grouping import Grouped
 from app.services.mp4_signature import SIGNATURE_BYTES, check_mp4_signature
 
@@ -54,7 +61,7 @@ class GatheringFile(FileIO):
             written = os.writev(self.fileno(), left[:PIECES_AT_ONCE])
             while left and written >= len(left[0]):
                 written -= len(left.pop(0))
-            if left:  # the disk is about to be full
+            if left:  # the disk is about to be full, or these are more than go into one call
                 left[0] = left[0][written:]
 
 
@@ -100,10 +107,14 @@ class IncomingFile:
             self._closing = asyncio.ensure_future(self._close())
             await asyncio.shield(self._closing)
         else:
-            await asyncio.wait([self._closing])  # who began it is told when it fails
+            await asyncio.wait([self._closing])  # that it fails is for who began it
 
     async def close_after(self, work: Coroutine[Any, Any, None]) -> None:
-        """Take `work` to its end, even when the caller is cancelled, and close only then."""
+        """Take `work` to its end, even when the caller is cancelled, and close only then.
+
+        Work that the end of the event loop cuts off leaves the file's own name where it is, for
+        the next start to judge.
+        """
         self._closing = asyncio.ensure_future(self._work_and_close(work))
         await asyncio.shield(self._closing)
 
@@ -117,15 +128,22 @@ class IncomingFile:
     async def _work_and_close(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        finally:
-            await self._close()
+        except Exception:
+            self._kept = False  # the lasting name may have gone again
+            try:
+                await self._close()
+            except RequestError:
+                logger.exception("The rest of an upload cannot be removed")
+            raise
+        await self._close()
 
     async def _close(self) -> None:
         if self._operation is None:
             return
         running = [future for future in (self._operation, self._flush) if future is not None]
         await asyncio.gather(*running, return_exceptions=True)
-        await (self._removal(self) if self._kept else self._in_thread(self.remove))
+        with understood_disk_errors():
+            await (self._removal(self) if self._kept else self._in_thread(self.remove))
 
     async def _run(self, operation: asyncio.Future[None]) -> None:
         self._operation = operation

@@ -14,7 +14,7 @@ class Grouped(Generic[A, R]):
     `serve` gets what has gathered, in the order of the calls, and returns an outcome for each; an
     outcome that is an exception is raised to its caller alone. Nothing waits for company: a call
     that finds no other under way is served at once. A call that is cancelled is served all the
-    same.
+    same, unless the event loop ends, which cancels every call.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Grouped(Generic[A, R]):
                 await self._serve_group(group)
         finally:
             self._task = None
+            self._cancel(self._waiting)  # there are some only when the event loop ends
 
     async def _serve_group(self, group: list[tuple[A, asyncio.Future[R]]]) -> None:
         outcomes: Sequence[R | Exception]
@@ -47,6 +48,9 @@ class Grouped(Generic[A, R]):
             outcomes = await self._serve([argument for argument, _ in group])
         except Exception as error:
             outcomes = [error] * len(group)
+        except BaseException:
+            self._cancel(group)
+            raise
         for (_, future), outcome in zip(group, outcomes, strict=True):
             if future.done():
                 continue
@@ -54,3 +58,7 @@ class Grouped(Generic[A, R]):
                 future.set_exception(outcome)
             else:
                 future.set_result(outcome)
+
+    def _cancel(self, calls: list[tuple[A, asyncio.Future[R]]]) -> None:
+        while calls:
+            calls.pop()[1].cancel()

@@ -11,6 +11,15 @@ from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
+from tenacity import (
+    RetryError,
+    Retrying,
+    before_sleep_log,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_when_event_set,
+    wait_exponential,
+)
 
 from app.core.database_thread import DatabaseThread
 from app.core.messages import describe
@@ -95,7 +104,7 @@ class JobWorker:
             if job is not None:
                 self.running = job_id
                 self._run(job)
-        except SQLAlchemyError:
+        except RetryError:
             logger.warning("Stopping before the database took the state of job %s", job_id)
             return False
         finally:
@@ -164,16 +173,13 @@ class JobWorker:
         """Change a job's state, again and again until the database takes it.
 
         Raises:
-            sqlalchemy.exc.SQLAlchemyError: the worker is stopping and the database still refuses.
+            tenacity.RetryError: the worker is stopping and the database still refuses.
         """
-        import tenacity  # not before the first job: it loads all that it can retry
-
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(SQLAlchemyError),
-            wait=tenacity.wait_exponential(multiplier=0.1, max=LONGEST_BACK_OFF_SECONDS),
-            stop=tenacity.stop_when_event_set(self._stopping),
-            sleep=tenacity.sleep_using_event(self._stopping),
-            before_sleep=tenacity.before_sleep_log(logger, logging.WARNING, exc_info=True),
-            reraise=True,
+        retrying = Retrying(
+            retry=retry_if_exception_type(SQLAlchemyError),
+            wait=wait_exponential(multiplier=0.1, max=LONGEST_BACK_OFF_SECONDS),
+            stop=stop_when_event_set(self._stopping),
+            sleep=sleep_using_event(self._stopping),
+            before_sleep=before_sleep_log(logger, logging.WARNING, exc_info=True),
         )
         return retrying(partial(self._database.call, change, *args, **kwargs))

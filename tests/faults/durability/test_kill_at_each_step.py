@@ -54,7 +54,7 @@ COMMIT = [
     Step("fsync,fdatasync", f"{WAL}>", path=WAL),
 ]
 SUBMIT = [
-    Step("write", ".part>"),
+    Step("writev", ".part>"),
     Step("fsync", ".part>"),
     Step("link,linkat", ".part"),
     Step("fsync", f"{VIDEOS}>", path=VIDEOS),

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import pytest
-import tenacity
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -26,6 +25,7 @@ from hypothesis.stateful import (
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import sessionmaker
+from tenacity import wait_none
 
 from app.core.database import build_engine
 from app.core.database_thread import DatabaseThread
@@ -37,6 +37,7 @@ from app.services.queue.memory_queue import MemoryQueue
 from app.services.recovery import has_whole_results, recover
 from app.services.storage.local_storage import LocalStorage
 from app.services.video_file_pipeline_service import DagService
+from app.workers import worker as worker_module
 from app.workers.worker import InterruptibleDag, JobWorker
 
 PENDING, RUNNING, COMPLETED, FAILED = JobStatus
@@ -396,7 +397,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The machine, with a database for all its runs and every move of a row watched."""
     move = job_store.move
     monkeypatch.setattr(Jobs, "database", database := MortalDatabase(), raising=False)
-    monkeypatch.setattr(tenacity, "wait_exponential", lambda **_: tenacity.wait_none())
+    monkeypatch.setattr(worker_module, "wait_exponential", lambda **_: wait_none())
 
     def watched(job: Job, status: JobStatus, **changes: str | None) -> None:
         Jobs.moves.add((job.status, status))

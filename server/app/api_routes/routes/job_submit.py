@@ -26,8 +26,8 @@ async def submit_job(
     assert isinstance(file, ReceivedFile)
     job = NewJob(job_id=file.id, pipeline_id=pipeline_id, input_path=video_key(file.id))
     # A request that is cancelled half-way must not leave a file without a row or the other way
-    # round. So what has begun goes on to its end. Until then the file keeps its temporary name,
-    # by which a start tells what was never acknowledged, but not beyond the answer.
+    # round. So what has begun goes on to its end. The temporary name, by which a start tells what
+    # was never acknowledged, stays until the row is there and is gone before the answer.
     await file.close_after(admit(services, file, job))
     return JobSubmitted(job_id=job.job_id)
 
