@@ -233,6 +233,10 @@ def test_disk_that_cannot_take_it_is_said_and_left_clean(
     assert stored_files() == []
 
 
+def refuse_to_remove(file: IncomingFile) -> None:
+    raise OSError(errno.EROFS, "refused")
+
+
 @pytest.mark.logs_errors
 def test_file_that_can_neither_be_kept_nor_removed_is_answered_with_the_first_reason(
     client: TestClient, tiny: bytes, monkeypatch: pytest.MonkeyPatch
@@ -240,11 +244,8 @@ def test_file_that_can_neither_be_kept_nor_removed_is_answered_with_the_first_re
     def full(self: LocalStorage, src: Path, dest_path: str) -> None:
         raise OSError(errno.ENOSPC, "refused")
 
-    def read_only(self: IncomingFile) -> None:
-        raise OSError(errno.EROFS, "refused")
-
     monkeypatch.setattr(LocalStorage, "save_file", full)
-    monkeypatch.setattr(IncomingFile, "remove", read_only)
+    monkeypatch.setattr(IncomingFile, "remove", refuse_to_remove)
     assert submit(client, tiny).status_code == 507
 
 
@@ -252,10 +253,7 @@ def test_file_that_can_neither_be_kept_nor_removed_is_answered_with_the_first_re
 def test_file_whose_temporary_name_stays_is_not_acknowledged(
     client: TestClient, tiny: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read_only(self: IncomingFile) -> None:
-        raise OSError(errno.EROFS, "refused")
-
-    monkeypatch.setattr(IncomingFile, "remove", read_only)
+    monkeypatch.setattr(IncomingFile, "remove", refuse_to_remove)
     assert submit(client, tiny).status_code == 503
 
 

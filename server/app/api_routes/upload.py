@@ -72,8 +72,8 @@ class IncomingFile:
     their file: `close` waits for them, and goes on to its end when its own caller is cancelled.
     A file that never needed `append` touches the disk in `keep` only, in one trip to a thread.
 
-    `removal` takes away the names of files that were kept, all that are closed at one time
-    together. A file that was not kept is removed by itself: to free what it holds may take long.
+    `removal` takes away the names of files whose work is done, all that end at one time together.
+    Any other file is removed by itself: to free what it holds may take long.
     """
 
     def __init__(
@@ -88,7 +88,6 @@ class IncomingFile:
         self._operation: asyncio.Future[None] | None = None
         self._flush: asyncio.Future[None] | None = None
         self._closing: asyncio.Future[None] | None = None
-        self._kept = False
 
     async def append(self, pieces: Sequence[memoryview]) -> None:
         await self._run(asyncio.ensure_future(self._write(pieces)))
@@ -99,7 +98,6 @@ class IncomingFile:
         if self._flush is not None:
             await self._run(self._flush)
         await self._run(self._in_thread(self._complete, rest, save))
-        self._kept = True
 
     async def close(self) -> None:
         """Remove the file's own name; what `save` made of it stays."""
@@ -129,21 +127,20 @@ class IncomingFile:
         try:
             await work
         except Exception:
-            self._kept = False  # the lasting name may have gone again
             try:
                 await self._close()
             except RequestError:
                 logger.exception("The rest of an upload cannot be removed")
             raise
-        await self._close()
+        await self._close(together=True)
 
-    async def _close(self) -> None:
+    async def _close(self, *, together: bool = False) -> None:
         if self._operation is None:
             return
         running = [future for future in (self._operation, self._flush) if future is not None]
         await asyncio.gather(*running, return_exceptions=True)
         with understood_disk_errors():
-            await (self._removal(self) if self._kept else self._in_thread(self.remove))
+            await (self._removal(self) if together else self._in_thread(self.remove))
 
     async def _run(self, operation: asyncio.Future[None]) -> None:
         self._operation = operation
