@@ -6,10 +6,10 @@ from importlib.metadata import EntryPoint, entry_points
 from logging import getLogger
 from typing import Any, TypeAlias
 
+from app.core.error_messages import describe
 from app.core.errors import PipelineError, UnknownPipeline
-from app.core.messages import describe
 from app.services.pipelines.plugins import load_tools
-from app.services.results import as_json
+from app.services.results_document import as_json
 
 Pipeline: TypeAlias = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Called once for each frame with a FramePayload; returns what goes into the results."""
