@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.core.grouping import Grouped
+from app.core.batching import Batcher
 
 pytestmark = pytest.mark.asyncio
 
@@ -27,7 +27,7 @@ class Served:
 
 
 async def start(
-    grouped: Grouped[int, int], served: Served, *numbers: int
+    grouped: Batcher[int, int], served: Served, *numbers: int
 ) -> list[asyncio.Task[int]]:
     """Calls of which the first is under way, the others wait."""
 
@@ -50,7 +50,7 @@ async def outcomes(tasks: list[asyncio.Task[int]]) -> list[int | BaseException]:
 async def test_a_call_that_finds_none_under_way_is_served_at_once() -> None:
     served = Served()
     served.open.set()
-    grouped = Grouped(served)
+    grouped = Batcher(served)
 
     async with asyncio.timeout(5):
         assert [await grouped(2), await grouped(4)] == [20, 40]
@@ -60,7 +60,7 @@ async def test_a_call_that_finds_none_under_way_is_served_at_once() -> None:
 
 async def test_calls_that_arrive_meanwhile_are_served_together_in_their_order() -> None:
     served = Served()
-    tasks = await start(Grouped(served), served, 0, 8, 2, 6, 4)
+    tasks = await start(Batcher(served), served, 0, 8, 2, 6, 4)
 
     served.open.set()
 
@@ -70,7 +70,7 @@ async def test_calls_that_arrive_meanwhile_are_served_together_in_their_order() 
 
 async def test_a_group_is_no_larger_than_allowed() -> None:
     served = Served()
-    tasks = await start(Grouped(served, largest=2), served, 0, 2, 4, 6, 8, 10)
+    tasks = await start(Batcher(served, largest=2), served, 0, 2, 4, 6, 8, 10)
 
     served.open.set()
 
@@ -80,7 +80,7 @@ async def test_a_group_is_no_larger_than_allowed() -> None:
 
 async def test_an_outcome_that_is_an_exception_is_raised_to_its_caller_alone() -> None:
     served = Served()
-    tasks = await start(Grouped(served), served, 0, 2, 3, 4)
+    tasks = await start(Batcher(served), served, 0, 2, 3, 4)
 
     served.open.set()
     good, also_good, bad, last = await outcomes(tasks)
@@ -92,7 +92,7 @@ async def test_an_outcome_that_is_an_exception_is_raised_to_its_caller_alone() -
 async def test_a_failure_of_the_whole_service_is_everybodys_and_the_next_calls_are_served() -> None:
     served = Served()
     served.breaks = True
-    grouped = Grouped(served)
+    grouped = Batcher(served)
     tasks = await start(grouped, served, 0, 2, 4)
 
     served.open.set()
@@ -108,7 +108,7 @@ async def test_a_caller_that_is_cancelled_is_served_and_leaves_the_others_alone(
     cancelled: int,
 ) -> None:
     served = Served()
-    grouped = Grouped(served)
+    grouped = Batcher(served)
     tasks = await start(grouped, served, 0, 2, 4)
 
     tasks[cancelled].cancel()
@@ -125,7 +125,7 @@ async def test_a_caller_that_is_cancelled_is_served_and_leaves_the_others_alone(
 
 async def test_the_end_of_the_event_loop_cancels_who_is_served_and_who_waits() -> None:
     served = Served()
-    grouped = Grouped(served)
+    grouped = Batcher(served)
     others = asyncio.all_tasks()
     calls = await start(grouped, served, 2, 4, 6)
     (serving,) = asyncio.all_tasks() - others - {*calls}

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from app.core.descriptors import raise_descriptor_limit
+from app.workers.open_files import raise_open_file_limit
 from tests.faults.uploads.stored import files, jobs
 from tests.fixtures.make_tiny_mp4 import TINY_MP4
 from tests.support.client import submit, wait_for, wait_until
@@ -23,7 +23,7 @@ LOOPS = pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 
 @pytest.fixture(autouse=True)
 def clients_have_descriptors() -> None:
-    raise_descriptor_limit()
+    raise_open_file_limit()
 
 
 def limited_server(data_dir: Path, ulimit: str, loop: Loop) -> ServerProcess:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from app.core.waiting import wait_any
-from app.runtime import EXIT_FAILURE, FRAME_SECONDS, Runtime, leave
+from app.workers.exit import EXIT_FAILURE, exit_now
+from app.workers.runtime import FRAME_SECONDS, Runtime
+from app.workers.waiting import wait_any
 
 logger = logging.getLogger(__name__)
 
@@ -26,14 +27,14 @@ class Shutdown:
 
     A server ends its lifespan only when every connection has closed, so a stop cannot wait for
     that: it starts with the signal, and when the lifespan has not ended by the time that the
-    running job has, the process leaves. A second signal ends every grace.
+    running job has, the process ends itself. A second signal ends every grace.
     """
 
     def __init__(self, runtime: Runtime, begin: Callable[[], None] = lambda: None) -> None:
         self._runtime = runtime
         self._begin = begin
         self._loop = asyncio.get_running_loop()
-        self._hurry = asyncio.Event()
+        self._force = asyncio.Event()
         self._lifespan_over = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -69,7 +70,7 @@ class Shutdown:
 
     def on_signal(self, number: int) -> None:
         if self._task is not None:
-            self._hurry.set()
+            self._force.set()
             return
         logger.info("Stopping on %s", signal.Signals(number).name)
         self._start(exit_code=128 + number)
@@ -89,31 +90,31 @@ class Shutdown:
         self._begin()
         self._task = asyncio.create_task(self._stop(exit_code), name="shutdown")
         if exit_code is not None:
-            self._task.add_done_callback(leave_if_failed)
+            self._task.add_done_callback(exit_if_failed)
 
     async def _stop(self, exit_code: int | None) -> None:
         deadline = self._loop.time() + self._runtime.settings.shutdown_grace_seconds
-        ended = await self._runtime.stop_worker(self._hurry)
+        ended = await self._runtime.stop_worker(self._force)
         if exit_code is None:
             return
         if ended:
             await wait_any(
-                self._lifespan_over, self._hurry, timeout=max(0, deadline - self._loop.time())
+                self._lifespan_over, self._force, timeout=max(0, deadline - self._loop.time())
             )
             await wait_any(self._lifespan_over, timeout=FRAME_SECONDS)
             if self._lifespan_over.is_set():
                 return
-            logger.warning("Leaving with connections still open")
+            logger.warning("Ending the process with connections still open")
         with suppress(TimeoutError):
             await asyncio.wait_for(self._runtime.close(), FRAME_SECONDS)
-        leave(exit_code)
+        exit_now(exit_code)
 
 
-def leave_if_failed(task: asyncio.Task[None]) -> None:
+def exit_if_failed(task: asyncio.Task[None]) -> None:
     """A stop that broke would never end: nobody else brings the process down."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        logger.critical("The stop has failed; leaving", exc_info=error)
-        leave(EXIT_FAILURE)
+        logger.critical("The stop has failed; ending the process", exc_info=error)
+        exit_now(EXIT_FAILURE)
 
 
 def belongs_to_stopping_server(handler: object) -> bool:

@@ -5,40 +5,32 @@ The server and the standalone worker are both a Runtime; the server adds HTTP to
 
 import asyncio
 import logging
-import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import sessionmaker
 
 from app.core.database import SessionLocal, engine, engine_for
 from app.core.database_thread import DatabaseThread
-from app.core.errors import StartupError
-from app.core.folder_lock import FolderLock
-from app.core.messages import describe
+from app.core.error_messages import describe
+from app.core.errors import DatabaseError, StartupError
 from app.core.settings import Settings
-from app.core.waiting import wait_any
 from app.services.job_store import JobStore, NewJob
 from app.services.pipelines.registry import PipelineRegistry
 from app.services.queue.memory_queue import MemoryQueue
 from app.services.recovery import recover
 from app.services.storage.local_storage import LocalStorage
 from app.services.video_file_pipeline_service import VideoFilePipelineService
+from app.workers.exit import EXIT_FAILURE, exit_now
+from app.workers.folder_lock import FolderLock
+from app.workers.waiting import wait_any
 from app.workers.worker import InterruptibleDag, JobWorker
 
 logger = logging.getLogger(__name__)
 
 FRAME_SECONDS = 1.0  # what a frame may still take after an interruption
-EXIT_FAILURE = 1
-
-
-def leave(code: int) -> None:
-    """End the process at once, whatever its threads are doing."""
-    logging.shutdown()
-    os._exit(code)
 
 
 def open_storage(folder: Path) -> LocalStorage:
@@ -52,21 +44,21 @@ def open_storage(folder: Path) -> LocalStorage:
 class Runtime:
     """Opens the database, takes over what is unfinished, runs jobs until it is stopped.
 
-    `leave` ends the process; it is called when going on would be worse: the database is broken
+    `exit_now` ends the process; it is called when going on would be worse: the database is broken
     for good, or the worker's loop has crashed.
     """
 
-    def __init__(self, settings: Settings, *, leave: Callable[[int], None] = leave) -> None:
+    def __init__(self, settings: Settings, *, exit_now: Callable[[int], None] = exit_now) -> None:
         own_engine = engine_for(settings.database_url)
         sessions = SessionLocal if own_engine is engine else sessionmaker(own_engine)
-        self._leave = leave
+        self._exit_now = exit_now
         self._loop_over = asyncio.Event()
         self._abandoned = False
         self.settings = settings
         self.database = DatabaseThread(own_engine, self._on_fatal_database)
         self.store = JobStore(sessions)
         self.storage = open_storage(settings.video_dir)
-        self._folder_lock = FolderLock(self.storage.incoming)
+        self._folder_lock = FolderLock(self.storage.staging.folder)
         self.queue = MemoryQueue()
         self.pipelines = PipelineRegistry()
         self.worker = self._build_worker()
@@ -82,7 +74,7 @@ class Runtime:
         loop.add_done_callback(self._on_loop_done)
         await wait_any(self.worker.prepared, self._loop_over, timeout=None)
 
-    def admit(self, jobs: Sequence[NewJob]) -> list[SQLAlchemyError | None]:
+    def admit(self, jobs: Sequence[NewJob]) -> list[DatabaseError | None]:
         """Commit new jobs and queue them in the same order, with nothing in between that could be
         cancelled. Call it on the database's thread."""
         outcomes = self.store.create(jobs)
@@ -92,15 +84,15 @@ class Runtime:
         self.worker.wake()
         return outcomes
 
-    async def stop_worker(self, hurry: asyncio.Event) -> bool:
+    async def stop_worker(self, force: asyncio.Event) -> bool:
         """Start no further job, let the running one have its grace, then interrupt it.
 
-        `hurry` ends the grace. False when a frame did not return: its thread is abandoned, and
+        `force` ends the grace. False when a frame did not return: its thread is abandoned, and
         its job is pending again.
         """
         self.worker.stop()
         grace = self.settings.shutdown_grace_seconds
-        await wait_any(self._loop_over, hurry, timeout=grace)
+        await wait_any(self._loop_over, force, timeout=grace)
         self.worker.interrupt()
         await wait_any(self._loop_over, timeout=FRAME_SECONDS)
         if self._loop_over.is_set():
@@ -111,7 +103,7 @@ class Runtime:
         return False
 
     async def close(self) -> None:
-        """Give the database and the folder free."""
+        """Release the database and the folder."""
         await asyncio.to_thread(self._close)
 
     def _open(self) -> None:
@@ -135,7 +127,7 @@ class Runtime:
             raise StartupError(f"{folder} cannot be locked: {error.strerror}") from error
         try:
             recover(self.database, self.store, self.storage, self.queue)
-        except (SQLAlchemyError, OSError) as error:
+        except (DatabaseError, OSError) as error:
             raise StartupError(
                 f"The jobs in {folder} cannot be taken over: {describe(error)}"
             ) from error
@@ -151,7 +143,7 @@ class Runtime:
         try:
             async with asyncio.timeout(FRAME_SECONDS):
                 await self.database.run(self.store.release, job_id)
-        except (SQLAlchemyError, TimeoutError):
+        except (DatabaseError, TimeoutError):
             logger.warning("Job %s: not made pending again", job_id, exc_info=True)
 
     def _build_worker(self) -> JobWorker:
@@ -166,6 +158,7 @@ class Runtime:
             database=self.database,
             store=self.store,
             storage=self.storage,
+            staging=self.storage.staging,
             service=service,
             interrupted=interrupted,
             prepare=self.pipelines.load_plugins,
@@ -178,9 +171,9 @@ class Runtime:
         if self._abandoned:
             logger.warning("An abandoned job came back too late: %s", error)
             return
-        logger.critical("The worker's loop has crashed; leaving", exc_info=error)
-        self._leave(EXIT_FAILURE)
+        logger.critical("The worker's loop has crashed; ending the process", exc_info=error)
+        self._exit_now(EXIT_FAILURE)
 
     def _on_fatal_database(self, error: BaseException) -> None:
-        logger.critical("The database is unusable; leaving", exc_info=error)
-        self._leave(EXIT_FAILURE)
+        logger.critical("The database is unusable; ending the process", exc_info=error)
+        self._exit_now(EXIT_FAILURE)

@@ -9,8 +9,8 @@ from types import FrameType
 import pytest
 
 from app.core.settings import Settings
-from app.runtime import Runtime
-from app.shutdown import Shutdown
+from app.workers.runtime import Runtime
+from app.workers.shutdown import Shutdown
 
 Heard = list[int]
 

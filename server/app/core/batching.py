@@ -8,7 +8,7 @@ A = TypeVar("A")
 R = TypeVar("R")
 
 
-class Grouped(Generic[A, R]):
+class Batcher(Generic[A, R]):
     """Turns a function of many arguments into one of a single argument.
 
     `serve` gets what has gathered, in the order of the calls, and returns an outcome for each; an

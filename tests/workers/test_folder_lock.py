@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.folder_lock import FolderLock
+from app.workers.folder_lock import FolderLock
 
 
 def test_it_is_held_by_one_until_it_is_released(tmp_path: Path) -> None:
@@ -22,7 +22,9 @@ def test_it_is_held_by_one_until_it_is_released(tmp_path: Path) -> None:
 
 
 def test_another_process_is_kept_out(tmp_path: Path) -> None:
-    try_it = f"from app.core.folder_lock import FolderLock; FolderLock({str(tmp_path)!r}).acquire()"
+    try_it = (
+        f"from app.workers.folder_lock import FolderLock\nFolderLock({str(tmp_path)!r}).acquire()"
+    )
     command = [sys.executable, "-c", try_it]
     lock = FolderLock(tmp_path)
     lock.acquire()

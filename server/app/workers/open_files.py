@@ -12,7 +12,7 @@ ASYNCIO_MESSAGE = "socket.accept() out of system resource"
 QUIET_SECONDS = 60
 
 
-def raise_descriptor_limit() -> None:
+def raise_open_file_limit() -> None:
     """Raise the soft limit to the hard one: each upload in flight holds a socket and a file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:

@@ -1,9 +1,21 @@
-"""What each route can answer besides 200, for the description of the interface."""
+"""What the description of the interface says beyond what FastAPI reads off the routes: the whole in
+words, and what each route can answer besides 200."""
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any, TypeAlias
 
 from app.api_routes.schemas import EXAMPLE_ID, Problem
+
+TITLE = "ForgeSyte video jobs"
+VERSION = version("forgesyte-video-jobs")
+DESCRIPTION = """
+Upload an MP4, get a job id at once, ask for its status, fetch the results frame by frame.
+
+Jobs run one at a time, in the order of submission. Ask for the status until it is `completed` or
+`failed`: whatever `submit` has answered with 200 gets there, restarts of the server included.
+There is no authentication.
+"""
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 
@@ -25,7 +37,7 @@ NO_JOB = f"There is no job {EXAMPLE_ID}."
 NO_JOB_ID = "job_id: Input should be a valid UUID, invalid length: found 1"
 
 
-def problems(
+def failures(
     sentences: Mapping[int, Sequence[str]], meanings: Mapping[int, str] = MEANINGS
 ) -> Responses:
     """The `responses` of a route: what each status means, and what `detail` may say."""
@@ -43,7 +55,7 @@ def problems(
     }
 
 
-OF_SUBMIT = problems(
+OF_SUBMIT = failures(
     {
         400: [
             "The file is not an MP4 video: it does not begin with an ftyp box.",
@@ -63,8 +75,8 @@ OF_SUBMIT = problems(
         507: ["The server's disk is full; try again later."],
     }
 )
-OF_STATUS = problems({404: [NO_JOB], 422: [NO_JOB_ID]}, MEANINGS | {422: "That is no job id."})
-OF_RESULTS = problems(
+OF_STATUS = failures({404: [NO_JOB], 422: [NO_JOB_ID]}, MEANINGS | {422: "That is no job id."})
+OF_RESULTS = failures(
     {
         404: [
             f"Job {EXAMPLE_ID} is running; it has no results yet.",

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, field_serializer
 
 from app.core.errors import ResultError
-from app.services.results import MAX_DEPTH, as_json, is_whole_results, write_results
+from app.services.results_document import MAX_DEPTH, as_json, is_whole_results, write_results
 
 JOB_ID = UUID("6f1c2a34-0000-4000-8000-00000000002a")
 

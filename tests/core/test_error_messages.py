@@ -1,7 +1,7 @@
 import pytest
 
+from app.core.error_messages import MAX_MESSAGE_BYTES, describe
 from app.core.errors import TruncatedVideo
-from app.core.messages import MAX_MESSAGE_BYTES, describe
 
 
 @pytest.mark.parametrize(
