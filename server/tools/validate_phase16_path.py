@@ -5,14 +5,12 @@ Exit code 0: no rule is broken. 1: at least one is. 2: the tree could not be jud
 
 import argparse
 import ast
-import io
 import json
 import os
 import re
 import shlex
 import subprocess
 import sys
-import tokenize
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -49,15 +47,10 @@ class CannotJudge(Exception):
     """The tree or the rules cannot be read, so neither a pass nor a failure would be true."""
 
 
-# --- Rules ----------------------------------------------------------------------------------------
-
-
-def _by_lines(pattern: re.Pattern[str]) -> re.Pattern[str]:
-    return re.compile(pattern.pattern, re.MULTILINE)
-
-
 Text = Annotated[str, Field(min_length=1)]
-Pattern = Annotated[re.Pattern[str], AfterValidator(_by_lines)]
+Pattern = Annotated[
+    re.Pattern[str], AfterValidator(lambda pattern: re.compile(pattern.pattern, re.MULTILINE))
+]
 
 
 class Strict(BaseModel):
@@ -105,9 +98,6 @@ def load_rules(path: Path) -> Rules:
 
 def _fits(path: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(path, pattern) for pattern in patterns)
-
-
-# --- The tree -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, order=True)
@@ -172,14 +162,11 @@ def judge(root: Path) -> tuple[int, list[Violation]]:
     files = read_tree(root)
     files.pop(VOCABULARY, None)  # it must hold what it forbids
     ruff = start_ruff(root, rules.bans, [path for path in files if path.endswith(PYTHON)])
-    functional = {
-        path: text for path, text in files.items() if _fits(path, FUNCTIONAL) and path != VOCABULARY
-    }
+    functional = {path: text for path, text in files.items() if _fits(path, FUNCTIONAL)}
     found = {
         *(violation for term in rules.terms for violation in spelled(term, functional)),
         *(violation for ban in rules.bans for violation in banned(ban, files)),
         *softened(files.get(WORKFLOW)),
-        *(violation for ban in rules.bans for violation in imported(ban, files)),
         *used(root, rules.bans, ruff),
     }
     return len(functional), sorted(found)
@@ -189,8 +176,6 @@ def _violation(path: str, text: str, at: int, rule: Rule, what: str) -> Violatio
     reason = " ".join(rule.reason.split())
     return Violation(path, text.count("\n", 0, at) + 1, rule.id, f"{what}: {reason}")
 
-
-# --- Words ----------------------------------------------------------------------------------------
 
 # A word begins and ends where a reader sees it do so: at anything that is no letter, at the hump of
 # camelCase, between an acronym and the capitalised word after it, and after an escaped line break.
@@ -243,16 +228,17 @@ def _shown(match: re.Match[str]) -> str:
     return f'"{" ".join(match.group().split())}"'
 
 
-# --- Bans -----------------------------------------------------------------------------------------
+# What ruff does not see.
+IMPORT = re.compile(r"\b(?:import_module|__import__)\(\s*(?:name=)?[\"']([\w.]+)")
 
 
 def banned(ban: Ban, files: Mapping[str, str]) -> Iterator[Violation]:
     """The file names and texts that a ban speaks of, and the texts that it demands and misses."""
     for path, text in files.items():
         if ban.applies_to(path):
-            if name := _banned_name(path.lower(), ban.files):
-                yield _violation(path, "", 0, ban, f"the name {name}")
-            for match in (match for pattern in ban.patterns for match in pattern.finditer(text)):
+            if any(_fits(part, ban.files) for part in (path.lower(), *path.lower().split("/"))):
+                yield _violation(path, "", 0, ban, "the name of the file")
+            for match in _matches(ban, text):
                 if not (path.endswith(".py") and _is_prose(text, match.start())):
                     yield _violation(path, text, match.start(), ban, _shown(match))
     for path in ban.under if ban.demands else ():
@@ -261,38 +247,27 @@ def banned(ban: Ban, files: Mapping[str, str]) -> Iterator[Violation]:
                 yield _violation(path, "", 0, ban, f"nothing matches {pattern.pattern}")
 
 
-def _banned_name(path: str, patterns: Iterable[str]) -> str | None:
-    return next((part for part in (path, *path.split("/")) if _fits(part, patterns)), None)
+def _matches(ban: Ban, text: str) -> Iterator[re.Match[str]]:
+    for pattern in ban.patterns:
+        yield from pattern.finditer(text)
+    modules = tuple(f"{name}." for name in ban.modules)
+    yield from (match for match in IMPORT.finditer(text) if f"{match[1]}.".startswith(modules))
 
 
 def _is_prose(source: str, at: int) -> bool:
     """Whether a place in Python lies in a comment or a docstring."""
+    if "#" in source[source.rfind("\n", 0, at) + 1 : at]:
+        return True
     line = source.count("\n", 0, at) + 1
-    column = at - source.rfind("\n", 0, at) - 1
     try:
         for node in ast.walk(ast.parse(source)):
             match node:
-                case ast.Expr(value=ast.Constant(value=str()), lineno=first, end_lineno=int(last)):
-                    if first <= line <= last:
+                case ast.Expr(value=ast.Constant(value=str())):
+                    if node.lineno <= line <= (node.end_lineno or 0):
                         return True
-    except SyntaxError:  # which ruff reports
-        return False
-    return any(
-        token.type == tokenize.COMMENT and token.start[0] == line and token.start[1] <= column
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-    )
-
-
-DYNAMIC = re.compile(r"\b(?:import_module|__import__)\(\s*(?:name=)?[\"']([\w.]+)")
-
-
-def imported(ban: Ban, files: Mapping[str, str]) -> Iterator[Violation]:
-    """Modules of a ban that are imported by a function, which ruff does not see."""
-    for path, text in files.items():
-        if ban.modules and path.endswith(PYTHON) and ban.applies_to(path):
-            for match in DYNAMIC.finditer(text):
-                if f"{match[1]}.".startswith(tuple(f"{name}." for name in ban.modules)):
-                    yield _violation(path, text, match.start(), ban, _shown(match))
+    except SyntaxError:
+        pass  # which ruff reports
+    return False
 
 
 def start_ruff(root: Path, bans: Iterable[Ban], paths: list[str]) -> subprocess.Popen[str]:
@@ -328,8 +303,6 @@ def used(root: Path, bans: Iterable[Ban], ruff: subprocess.Popen[str]) -> Iterat
         if ban.applies_to(path):
             yield Violation(path, line, rule, f"{name} is used: {' '.join(ban.reason.split())}")
 
-
-# --- The workflow ---------------------------------------------------------------------------------
 
 NEEDED = {"governance", "test", "smoke"}
 USUAL_TYPES = {"opened", "synchronize", "reopened"}
@@ -392,9 +365,6 @@ def _targets(step: Mapping[str, Any]) -> set[str]:
     return found
 
 
-# --- The command ----------------------------------------------------------------------------------
-
-
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
@@ -407,18 +377,17 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if not isinstance(error, CannotJudge):
             traceback.print_exc()
-        reason = f"Could not judge: {error}"
-        print(json.dumps({"error": reason}) if options.json else reason, file=sys.stderr)
+        if options.json:
+            print(json.dumps({"error": str(error)}))
+        else:
+            print(f"Could not judge: {error}", file=sys.stderr)
         return 2
     if options.json:
         found = [asdict(violation) for violation in violations]
         print(json.dumps({"files": files, "violations": found}, indent=2))
     else:
-        print(
-            *violations,
-            f"{files} functional files scanned, {len(violations)} violations.",
-            sep="\n",
-        )
+        summary = f"{files} functional files scanned, {len(violations)} violations."
+        print(*violations, summary, sep="\n")
     return 1 if violations else 0
 
 

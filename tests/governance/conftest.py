@@ -9,24 +9,22 @@ import pytest
 from tools.validate_phase16_path import WORKFLOW, judge
 
 REPOSITORY = Path(__file__).parents[2]
-DEMANDED = [
-    *(".ci/run", "Makefile", "alembic.ini", "pyproject.toml", "server/app/core/database.py"),
-    WORKFLOW,
-]
+DEMANDED = [".ci/run", "Makefile", "alembic.ini", "pyproject.toml", WORKFLOW]
+DATABASE = "server/app/core/database.py"
 
 Judge = Callable[[Mapping[str, str]], set[tuple[str, str]]]
 
 
 def changed(path: str, old: str, new: str) -> dict[str, str]:
-    """A file of the repository with a passage in the place of another."""
+    """A file of the repository with one text in the place of another."""
     text = (REPOSITORY / path).read_text()
     assert old in text, f"{path} lacks {old!r}"
-    return {path: text.replace(old, new, 1)}
+    return {path: text.replace(old, new)}
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    for path in DEMANDED:
+    for path in (*DEMANDED, DATABASE):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(REPOSITORY / path, tmp_path / path)
     return tmp_path
