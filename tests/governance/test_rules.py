@@ -65,6 +65,7 @@ BROKEN = [
     ("containers", "Dockerfile-dev", "FROM python"),
     ("containers", "deploy/forgesyte.service", "[Service]"),
     ("containers", "deploy/sweep.timer", "# nightly\n[Timer]"),
+    ("monitoring", "deploy/prometheus.yml", "scrape_configs: []"),
     ("async-database", f"{APP}/k.py", "from sqlalchemy.ext import asyncio as sa\nsa.AsyncSession"),
     ("other-database", "tests/l1.py", "import sqlite3"),
     ("other-database", f"{APP}/l2.py", "import psycopg2.extras"),
