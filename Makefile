@@ -6,6 +6,8 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 # Two stages of one environment: what running needs, and all that development needs.
 RUN := $(VENV)/.run
 READY := $(VENV)/.ready
+# A process for each processor, and each file of tests in one of them, so that it sets up once.
+SIDE_BY_SIDE := --numprocesses logical --dist loadfile
 CHECKS := governance format lint types imports unit
 
 .DEFAULT_GOAL := help
@@ -40,18 +42,19 @@ imports: $(READY) ## check the direction of imports
 	$(BIN)/lint-imports
 
 unit: $(READY) ## run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 fix: $(READY) ## format the code, and mend what ruff can mend of its rules
 	$(BIN)/ruff check --fix server tests
 	$(BIN)/ruff format server tests
 
 faults: $(READY) ## break the running server on purpose and check what it promises (ROUNDS=… kills)
-	FAULT_ROUNDS=$(ROUNDS) $(BIN)/pytest tests/faults
+	FAULT_ROUNDS=$(ROUNDS) $(BIN)/pytest $(SIDE_BY_SIDE) --ignore tests/faults/load tests/faults
+	$(BIN)/pytest tests/faults/load
 
 coverage: $(READY) ## run the tests, and report the lines and branches that nothing ran
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
