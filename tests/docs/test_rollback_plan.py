@@ -196,9 +196,8 @@ def test_the_application_still_starts(application: LocalServer) -> None:
 
 
 def test_links_that_stay_resolve(done: RolledBack) -> None:
-    for path in ("README.md", "CHANGELOG.md"):
-        for target in re.findall(r"\]\(([^)#:]+)\)", done.after[path].decode()):
-            assert (done.clone.root / path).parent.joinpath(target).exists(), f"{path}: {target}"
+    for target in re.findall(r"\]\(([^)#:]+)\)", done.after["README.md"].decode()):
+        assert (done.clone.root / target).exists(), target
     form = yaml.safe_load(done.after[".github/ISSUE_TEMPLATE/feature.yml"])
     assert [item["id"] for item in form["body"]] == ["need", "proposal"]
 
