@@ -256,13 +256,6 @@ def test_what_the_issue_forms_link_to_exists() -> None:
         assert not anchor or anchor in anchors((REPOSITORY / path).read_text())
 
 
-def test_the_changelog_has_the_usual_form() -> None:
-    text = (REPOSITORY / "CHANGELOG.md").read_text()
-    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
-    assert headings[0] == "Unreleased"
-    assert all(re.fullmatch(r"\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", line) for line in headings[1:])
-    kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
-    assert {*re.findall(r"^### (.*)$", text, re.MULTILINE)} <= kinds
-    version = re.search(r'^version = "(.*)"$', (REPOSITORY / "pyproject.toml").read_text(), re.M)
-    assert version
-    assert headings[1].startswith(f"{version[1]} ")
+def test_the_release_notes_are_those_of_the_version() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert text_of("Release_Notes").startswith(f"# Release notes: {project['version']}\n")
