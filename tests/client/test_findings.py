@@ -194,5 +194,6 @@ def test_frames_are_counted_and_turned_as_the_server_does(tmp_path: Path) -> Non
     pictures = dict(read_frames(video, {0, 1, 2}))
     assert pictures[1].shape == (128, 96, 3)
     limits = {"frame_stride": 1, "max_frame_pixels": 10**6, "max_video_frames": 10}
-    for index, frame in reader.read_frames(video, **limits):
-        assert np.abs(pictures[index].astype(int) - frame[:, :, ::-1]).max() < 3
+    for frame in reader.read_frames(video, **limits):
+        difference = pictures[frame.index].astype(int) - frame.image[:, :, ::-1]
+        assert np.abs(difference).max() < 3

@@ -13,7 +13,8 @@ from av.video.frame import VideoFrame
 from PIL import Image as Pillow
 
 from app.core.limits import DEFAULT_MAX_FRAME_PIXELS, DEFAULT_MAX_VIDEO_FRAMES
-from app.services.video.reader import Image, read_frames
+from app.services.video.picture import Image
+from app.services.video.reader import read_frames
 from tests.clips import (
     box,
     change_boxes,
@@ -39,7 +40,7 @@ def frames_of(path: Path) -> list[Image]:
         "max_frame_pixels": DEFAULT_MAX_FRAME_PIXELS,
         "max_video_frames": DEFAULT_MAX_VIDEO_FRAMES,
     }
-    return [frame for _, frame in read_frames(path, frame_stride=1, **limits)]
+    return [frame.image for frame in read_frames(path, frame_stride=1, **limits)]
 
 
 def shown(path: Path) -> list[int]:
