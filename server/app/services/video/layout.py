@@ -22,7 +22,8 @@ from app.core.errors import (
 )
 from app.services.video import track as tracks
 from app.services.video.boxes import Box, children, name, parse_header, within
-from app.services.video.track import Pauses, check_count
+from app.services.video.edits import Edits, Pauses
+from app.services.video.track import check_count
 
 _INDEX_BYTES_A_FRAME = 64
 _INDEX_BYTES_BESIDE = 16 * 2**20
@@ -229,6 +230,8 @@ def _layout(contents: _Contents, moov: Box, file_size: int, max_video_frames: in
         raise contents.fault
     if not videos:
         raise NoVideoTrack("The file has no video track.")
+    if all(tracks.is_encrypted(box) for box in videos):
+        raise tracks.encrypted()
     try:
         listed = [tracks.samples(box, file_size, max_video_frames) for box in videos]
         needed = max(samples.end for samples in listed)
@@ -267,11 +270,12 @@ def _check_end(end_of_samples: int, file_size: int) -> None:
 
 def _track(moov: Box, box: Box, in_index: int, in_fragments: int, max_video_frames: int) -> Track:
     check_count(in_index + in_fragments, max_video_frames)
-    edits = tracks.Edits.of(box)
+    edits = Edits.of(box, moov)
     pauses = Pauses([], [])
-    if edits:
+    if edits and in_index:
         edits.check_length(in_index, max_video_frames)
-        pauses = edits.take_out_pauses(*_time_scales(moov, box))
+        edits.check_times(in_index)
+        pauses = edits.take_out_pauses()
     return Track(
         in_index + in_fragments,
         frozenset(tracks.codecs(box)),
@@ -279,15 +283,6 @@ def _track(moov: Box, box: Box, in_index: int, in_fragments: int, max_video_fram
         edits is not None,
         pauses,
     )
-
-
-def _time_scales(moov: Box, track: Box) -> tuple[int, int]:
-    """Ticks a second, of the movie and of the track."""
-    headers = (*within(moov.body, b"mvhd"), *within(track.body, b"mdia", b"mdhd"))
-    scales = [header.number(20 if header.version == 1 else 12) for header in headers]
-    if len(scales) != 2 or 0 in scales:
-        raise DamagedVideo("The file's index does not say how fast time passes: it is damaged.")
-    return scales[0], scales[1]
 
 
 class _Fragments:

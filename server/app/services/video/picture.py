@@ -85,10 +85,18 @@ def _upright(image: Image, frame: VideoFrame) -> Image:
 
     The display matrix of ISO/IEC 14496-12 maps (x, y) to (a x + c y, b x + d y), y downwards.
     """
-    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    matrix = _display_matrix(frame)
     if matrix is None:
-        return image
+        return np.rot90(image, round(frame.rotation / 90))
     a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32).tolist()
     if a * d < b * c:
         image = image[::-1]
     return np.rot90(image, -round(atan2(b, a) / (pi / 2)))
+
+
+def _display_matrix(frame: VideoFrame) -> Any:
+    """None where there is none, and beside data that PyAV has no name for."""
+    try:
+        return frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:
+        return None

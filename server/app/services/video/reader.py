@@ -16,10 +16,11 @@ from av.video.stream import VideoStream
 
 from app.core.errors import DamagedVideo, FrameTooLarge, NoVideoTrack, UnsupportedCodec
 from app.services.video.boxes import name
+from app.services.video.edits import Pauses
 from app.services.video.integrity import IntegrityChecker
 from app.services.video.layout import Layout, Track, VideoOnly, inspect
 from app.services.video.picture import Converter, Image
-from app.services.video.track import Pauses, check_count
+from app.services.video.track import check_count, encrypted
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,11 @@ def _main_stream(container: InputContainer) -> VideoStream:
 
 
 def _main_track(stream: VideoStream, layout: Layout) -> Track:
-    track = layout.tracks[stream.id]
+    track = layout.tracks.get(stream.id)
+    if track is None:
+        raise DamagedVideo("A track in the file's index has no number: the file is damaged.")
     if track.encrypted:
-        raise UnsupportedCodec("The video is encrypted: it cannot be decoded without its key.")
+        raise encrypted()
     if stream.codec_context is None:
         raise UnsupportedCodec("The video's codec is not supported.")
     if len(track.codecs) > 1:

@@ -1,4 +1,4 @@
-"""What the index of an MP4 file says about one track: its samples, its codec, its edits.
+"""What the index of an MP4 file says about one track: its samples and its codec.
 
 Names and layouts of boxes are those of ISO/IEC 14496-12. A track's samples lie in chunks: `stsz`
 gives the size of each, `stsc` how many lie in each chunk, `stco` where each chunk begins.
@@ -6,29 +6,15 @@ gives the size of each, `stsc` how many lie in each chunk, `stco` where each chu
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.errors import DamagedVideo, TooManyFrames
+from app.core.errors import DamagedVideo, TooManyFrames, UnsupportedCodec
 from app.services.video.boxes import Box, children, within
 
-_INDEX_ENTRIES_A_FRAME = 10
 _ENCRYPTED = frozenset({b"encv", b"drmi"})
 _BEFORE_CHILDREN_OF_A_SAMPLE_ENTRY = 78
-
-
-class Pauses(NamedTuple):
-    """Empty edits behind the first shown picture.
-
-    starts: when each begins, in ticks of the track and in a time that stops during pauses.
-    lengths: how long all of them up to there last, in ticks.
-    """
-
-    starts: list[int]
-    lengths: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +139,10 @@ def is_encrypted(track: Box) -> bool:
     )
 
 
+def encrypted() -> UnsupportedCodec:
+    return UnsupportedCodec("The video is encrypted: it cannot be decoded without its key.")
+
+
 def _sample_entries(table: Box) -> Iterator[Box]:
     for box in within(table.body, b"stsd"):
         yield from children(box.body[8:])
@@ -164,64 +154,3 @@ def _is_protected(entry: Box) -> bool:
     except DamagedVideo:  # some old codecs have data there that are no boxes
         return False
     return any(box.kind == b"sinf" for box in inside)
-
-
-class Edits:
-    """An edit list: which parts of the track are shown, and when."""
-
-    def __init__(self, box: Box) -> None:
-        self._box = box
-        duration, time = (">u8", ">i8") if box.version == 1 else (">u4", ">i4")
-        entry = np.dtype([("duration", duration), ("time", time), ("rate", ">u4")])
-        count = min(box.number(4), len(box.body[8:]) // entry.itemsize)
-        self.entries = np.frombuffer(box.body, entry, count, 8)
-
-    @classmethod
-    def of(cls, track: Box) -> "Edits | None":
-        for box in within(track.body, b"edts", b"elst"):
-            return cls(box)
-        return None
-
-    def check_length(self, frames: int, max_video_frames: int) -> None:
-        """FFmpeg makes a list of all frames for each edit."""
-        count = len(self.entries)
-        if frames * count > max_video_frames * _INDEX_ENTRIES_A_FRAME:
-            raise TooManyFrames(
-                f"An edit list of {count} entries over {frames} frames is longer than a limit of "
-                f"{max_video_frames} frames allows."
-            )
-
-    def take_out_pauses(self, movie_scale: int, track_scale: int) -> Pauses:
-        """Remove, in place, the empty edits behind the first shown part.
-
-        FFmpeg would show the beginning of the track once more for each. The time scales are ticks
-        a second: of the movie, in which edits last, and of the track.
-        """
-        empty = self.entries["time"] == -1
-        behind = empty & (np.cumsum(~empty) > 0)
-        if not behind.any():
-            return Pauses([], [])
-        ticks = [_rescale(int(n), movie_scale, track_scale) for n in self.entries["duration"]]
-        time, starts, lengths = 0, [], []
-        for pause, length in zip(behind, ticks, strict=True):
-            if pause:
-                starts.append(time)
-                lengths.append(length)
-            else:
-                time += length
-        self._replace(self.entries[~behind])
-        return Pauses(starts, list(accumulate(lengths)))
-
-    def _replace(self, entries: NDArray[np.void]) -> None:
-        head = bytes(self._box.body[:4]) + len(entries).to_bytes(4, "big")
-        shorter = _box(b"elst", head + entries.tobytes())
-        self._box.whole[:] = shorter + _box(b"free", bytes(len(self._box.whole) - len(shorter) - 8))
-
-
-def _box(kind: bytes, body: bytes) -> bytes:
-    return (8 + len(body)).to_bytes(4, "big") + kind + body
-
-
-def _rescale(duration: int, scale: int, to: int) -> int:
-    """As FFmpeg does: to the nearest, halves up."""
-    return (2 * duration * to + scale) // (2 * scale)
