@@ -62,7 +62,7 @@ class Edits:
 
         Raises:
             DamagedVideo: frames are hidden, and the durations of the track, of its media and of
-                its frames contradict each other by more than a frame.
+                its frames contradict each other by more than a frame, or two have the same time.
         """
         durations = _expanded(self._track, b"stts", frames)
         shown_at = np.cumsum(durations) - durations
@@ -79,7 +79,7 @@ class Edits:
             abs(media - media_said) if media_said else 0,
             int(shown_at.max() - shown_at.min()) - media,
         )
-        if max(differences) > media // frames:
+        if max(differences) > media // frames or len(np.unique(shown_at)) < len(shown_at):
             raise DamagedVideo("The times in the file's index contradict: the file is damaged.")
 
     def take_out_pauses(self) -> Pauses:
@@ -119,9 +119,7 @@ class Edits:
         """Of so many ticks of the movie; as FFmpeg does, to the nearest, halves up."""
         movie = _ticks_a_second(self._movie, b"mvhd")
         track = _ticks_a_second(self._track, b"mdia", b"mdhd")
-        return (2 * duration * track + movie) // (
-            2 * movie
-        )
+        return (2 * duration * track + movie) // (2 * movie)
 
 
 def _ticks_a_second(parent: Box, *path: bytes) -> int:

@@ -14,6 +14,9 @@ _LENGTH_SIZE_BYTE = 21  # of the decoder configuration record in ISO/IEC 14496-1
 class SkippedPictures:
     """Tells them from the others, when asked for one packet after another.
 
+    begins_anew: whether the last packet was a random access point behind the end of a sequence. The
+        pictures before it that have not been output by then never are (C.5.2.2).
+
     Leading pictures (RASL) refer to what comes before the random access point behind which they are
     stored. At the start of a sequence, and behind a broken link, there is nothing before.
     """
@@ -21,12 +24,14 @@ class SkippedPictures:
     def __init__(self, configuration: bytes | None) -> None:
         known = configuration is not None and len(configuration) > _LENGTH_SIZE_BYTE
         self._length_size = (configuration[_LENGTH_SIZE_BYTE] & 3) + 1 if known else 4  # type: ignore[index]
+        self.begins_anew = False
         self._sequence_begins = True
         self._skips_leading = False
 
     def skips(self, packet: memoryview) -> bool:
         """Whether the packet's picture is one of them."""
         picture = None
+        self.begins_anew = False
         for kind in self._units(packet):
             if kind in _END_OF_SEQUENCE:
                 self._sequence_begins = True
@@ -37,8 +42,8 @@ class SkippedPictures:
 
     def _begin(self, picture: int) -> None:
         if picture in _RANDOM_ACCESS:
-            from_here = picture == _CLEAN_RANDOM_ACCESS and self._sequence_begins
-            self._skips_leading = from_here or picture in _BROKEN_LINK_ACCESS
+            self.begins_anew = picture == _CLEAN_RANDOM_ACCESS and self._sequence_begins
+            self._skips_leading = self.begins_anew or picture in _BROKEN_LINK_ACCESS
         self._sequence_begins = False
 
     def _units(self, packet: memoryview) -> Iterator[int]:

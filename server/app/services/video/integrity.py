@@ -33,13 +33,13 @@ class IntegrityChecker:
     _ONE_PICTURE_A_PACKET = frozenset(
         {"av1", "h264", "hevc", "jpeg2000", "mjpeg", "mpeg1video", "mpeg2video", "png", "vp9"}
     )
+    _LARGEST_PICTURE_BUFFER = 16  # of HEVC, in pictures
     _SKIPS_AT_THE_START = frozenset({"mpeg1video", "mpeg2video"})
 
     def __init__(self, stream: VideoStream, layout: Layout, track: Track) -> None:
         codec = stream.codec_context.codec.canonical_name
         self._announced = track.frames
-        self._edited = track.edited
-        self._fragmented = layout.fragmented
+        self._edits_hide = track.edited and not layout.fragmented  # of fragments, FFmpeg hides none
         self._index = stream.index_entries
         self._fragment_gaps = layout.fragment_gaps
         self._counts_pictures = codec in self._ONE_PICTURE_A_PACKET
@@ -54,6 +54,7 @@ class IntegrityChecker:
         self._gaps_passed = 0
         self._next_dts: int | None = None
         self._due: list[int] = []
+        self._dispensable: set[int] = set()
         self._shown: list[int | None] = []
 
     def check_packet(self, packet: "Packet[VideoStream]") -> None:
@@ -65,8 +66,9 @@ class IntegrityChecker:
             self._first_pts = packet.pts
         self._packets += 1
         self._check_gap(packet)
-        skipped = self._hevc is not None and self._hevc.skips(memoryview(packet))
-        if packet.pts is not None and not packet.is_discard and not skipped:  # edit lists discard
+        skipped = self._hevc is not None and self._is_skipped(packet, self._hevc)
+        hidden = packet.is_discard and self._edits_hide
+        if packet.pts is not None and not skipped and not hidden:
             self._due.append(packet.pts)
 
     def admit(self, frame: VideoFrame) -> Iterator[VideoFrame]:
@@ -83,13 +85,13 @@ class IntegrityChecker:
 
     def finish(self) -> None:
         # An edit list can shorten the index of the whole file, but not those of fragments.
-        announced = self._announced if self._fragmented or not self._edited else 0
+        announced = 0 if self._edits_hide else self._announced
         listed = max(len(self._index), announced)
         if self._packets < listed and self._packets < listed - self._empty_packets():
             raise self._truncated()
         if self._announced == 0:
             raise NoFrames("The video track holds no frames.")
-        if not self._due and not self._shown and self._edited:
+        if not self._due and not self._shown and self._edits_hide:
             raise NoFrames(f"The edit list shows none of the video's {self._announced} frames.")
         if not self._shown or (self._counts_pictures and self._lacks_pictures()):
             raise self.damaged()
@@ -128,6 +130,12 @@ class IntegrityChecker:
             held = []
         return [*held, frame]
 
+    def _is_skipped(self, packet: "Packet[VideoStream]", hevc: SkippedPictures) -> bool:
+        skipped = hevc.skips(memoryview(packet))
+        if hevc.begins_anew:
+            self._dispensable.update(self._due[-self._LARGEST_PICTURE_BUFFER :])
+        return skipped
+
     def _check_gap(self, packet: "Packet[VideoStream]") -> None:
         """Fragments whose numbers leave some out, and whose time does too, are not all there.
 
@@ -157,6 +165,9 @@ class IntegrityChecker:
         none: but never two in a row.
         """
         due = self._due
+        if self._dispensable:
+            left_out = self._dispensable.difference(self._shown)
+            due = [time for time in due if time not in left_out]
         first = self._shown[0]
         if self._skips_at_the_start:  # what refers to pictures that were cut away
             due = [time for time in due if first is not None and first <= time]

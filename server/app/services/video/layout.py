@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from io import SEEK_END, SEEK_SET
 from typing import BinaryIO, NamedTuple
 
+import numpy as np
+
 from app.core.errors import (
     DamagedVideo,
     NotAnMp4,
@@ -153,6 +155,8 @@ class _Contents:
             self._add_moov(extent)
         elif extent.kind == b"moof":
             self.fragments.add(self._read(extent), extent.start)
+        elif extent.kind == b"mfra":
+            self.fragments.promise(self._read(extent))
         elif extent.kind == b"sidx":
             _check_segments(self._read(extent), extent.end, self._file_size)
         self.fault = self.fault or extent.fault
@@ -162,7 +166,7 @@ class _Contents:
     def fragmented(self) -> bool:
         """Whether there may be frames that the index does not list."""
         extended = self.moov is not None and any(within(self.moov.body, b"mvex"))
-        return extended or self.fragments.any
+        return extended or self.fragments.count > 0
 
     def _add_moov(self, extent: _Extent) -> None:
         missing = extent.end - self._file_size
@@ -230,6 +234,7 @@ def _layout(contents: _Contents, moov: Box, file_size: int, max_video_frames: in
         raise contents.fault
     if not videos:
         raise NoVideoTrack("The file has no video track.")
+    contents.fragments.check()
     if all(tracks.is_encrypted(box) for box in videos):
         raise tracks.encrypted()
     try:
@@ -289,22 +294,47 @@ class _Fragments:
     """What the fragments of a file announce, one after another."""
 
     def __init__(self) -> None:
-        self.any = False
+        self.count = 0
+        self.promised = 0
         self.frames: Counter[int] = Counter()
         self.gaps: list[int] = []
         self._number: int | None = None
 
     def add(self, fragment: bytearray, start: int) -> None:
-        self.any = True
+        self.count += 1
         for header in within(fragment, b"moof", b"mfhd"):
             number = header.number(4)
             if self._number is not None and number > self._number + 1:
                 self.gaps.append(start)
             self._number = number
         for track in within(fragment, b"moof", b"traf"):
-            for header in within(track.body, b"tfhd"):
-                runs = within(track.body, b"trun")
-                self.frames[header.number(4)] += sum(run.number(4) for run in runs)
+            headers = list(within(track.body, b"tfhd"))
+            if not headers:
+                raise DamagedVideo("A fragment does not name its track: the file is damaged.")
+            runs = within(track.body, b"trun")
+            self.frames[headers[0].number(4)] += sum(run.number(4) for run in runs)
+
+    def promise(self, random_access: bytearray) -> None:
+        """Note how many fragments the random access box (mfra) knows."""
+        for table in within(random_access, b"mfra", b"tfra"):
+            words = 2 if table.version == 1 else 1  # of a time, and of an offset
+            numbers = sum(table.number(8) >> shift & 3 for shift in (0, 2, 4)) + 3  # bytes
+            count = min(table.number(12), len(table.body[16:]) // (8 * words + numbers))
+            fields = [
+                ("time", f"V{4 * words}"),
+                ("offset", f">u{4 * words}"),
+                ("rest", f"V{numbers}"),
+            ]
+            entry = np.dtype(fields)
+            offsets = np.frombuffer(table.body, entry, count, 16)["offset"]
+            self.promised = max(self.promised, len(np.unique(offsets)))
+
+    def check(self) -> None:
+        if self.count < self.promised:
+            raise DamagedVideo(
+                f"The file has {self.count} fragments where its random access box (mfra) knows "
+                f"{self.promised}: it is damaged."
+            )
 
 
 def _check_segments(segment_index: bytearray, start: int, file_size: int) -> None:

@@ -15,7 +15,6 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from app.core.errors import DamagedVideo, FrameTooLarge, NoVideoTrack, UnsupportedCodec
-from app.services.video.boxes import name
 from app.services.video.edits import Pauses
 from app.services.video.integrity import IntegrityChecker
 from app.services.video.layout import Layout, Track, VideoOnly, inspect
@@ -97,7 +96,7 @@ def _main_track(stream: VideoStream, layout: Layout) -> Track:
     if stream.codec_context is None:
         raise UnsupportedCodec("The video's codec is not supported.")
     if len(track.codecs) > 1:
-        codecs = ", ".join(name(kind) for kind in sorted(track.codecs))
+        codecs = ", ".join(kind.decode("ascii", "replace") for kind in sorted(track.codecs))
         raise UnsupportedCodec(f"The video's codec changes midway ({codecs}).")
     return track
 
