@@ -215,6 +215,9 @@ def _extent(file: BinaryIO, start: int, file_size: int) -> _Extent:
         kind, _, size = parse_header(header)
     except DamagedVideo as error:
         return _Extent(header[4:8], start, file_size, error)
+    if not any(kind):
+        stray = DamagedVideo(f"From byte {start} on, the file holds zeros: it is damaged.")
+        return _Extent(kind, start, file_size, stray)
     if size is None:
         return _Extent(kind, start, file_size, told=False)
     end = start + size
