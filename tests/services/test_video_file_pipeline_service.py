@@ -73,6 +73,8 @@ def test_each_frame_goes_through_the_pipeline_in_order(clip: Path) -> None:
     assert [pipeline_id for pipeline_id, _ in calls] == ["some_pipeline"] * 10
     assert [payload["frame_index"] for _, payload in calls] == list(range(10))
     assert [frame_number(payload["frame"]) for _, payload in calls] == list(range(10))
+    times = [payload["timestamp"] for _, payload in calls]
+    assert times == pytest.approx([n / 25 for n in range(10)])
 
 
 @pytest.mark.parametrize("name", footage.FRAME_COUNTS)
@@ -125,6 +127,7 @@ class TestPayload:
 
         assert list(payload) == ["frame_index", "timestamp", "frame", "image_bytes"]
         assert len(payload) == 4
+        assert payload["timestamp"] == 0
         assert "_keys" not in payload
         with pytest.raises(KeyError):
             payload["_keys"]
