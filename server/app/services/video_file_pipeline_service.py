@@ -62,9 +62,10 @@ class VideoFilePipelineService:
         )
         results: list[dict[str, Any]] = []
         with closing(frames):
-            for index, frame in frames:
-                result = self._dag_service.run_pipeline(pipeline_id, FramePayload(index, frame))
-                results.append({"frame_index": index, "result": result})
+            for frame in frames:
+                payload = FramePayload(frame.index, frame.image, frame.timestamp)
+                result = self._dag_service.run_pipeline(pipeline_id, payload)
+                results.append({"frame_index": frame.index, "result": result})
                 if len(results) == max_frames:
                     break
         return results

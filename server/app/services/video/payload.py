@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from app.services.video.reader import Image
+    from app.services.video.picture import Image
 
 JPEG_QUALITY = 95
 
@@ -14,18 +14,22 @@ class FramePayload(Mapping[str, Any]):
     """One frame of a video.
 
     frame_index: the frame's number in the video, from 0.
+    timestamp: seconds from the start of the presentation, as players count them: edit lists and
+        variable rates are followed.
     frame: height x width x 3 array of uint8, C-contiguous, in the order blue, green, red.
     image_bytes: the same frame as a JPEG of quality 95, encoded when first asked for.
     """
 
-    _keys: tuple[Literal["frame_index", "frame", "image_bytes"], ...] = (
+    _keys: tuple[Literal["frame_index", "timestamp", "frame", "image_bytes"], ...] = (
         "frame_index",
+        "timestamp",
         "frame",
         "image_bytes",
     )
 
-    def __init__(self, frame_index: int, frame: "Image") -> None:
+    def __init__(self, frame_index: int, frame: "Image", timestamp: float) -> None:
         self.frame_index = frame_index
+        self.timestamp = timestamp
         self.frame = frame
 
     @cached_property
