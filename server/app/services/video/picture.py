@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
@@ -97,6 +98,7 @@ def _upright(image: Image, frame: VideoFrame) -> Image:
 def _display_matrix(frame: VideoFrame) -> Any:
     """None where there is none, and beside data that PyAV has no name for."""
     try:
-        return frame.side_data.get("DISPLAYMATRIX")
+        # As `frame.side_data` it would hold the frame, and the frame it, until the collector comes.
+        return SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]
     except ValueError:
         return None
