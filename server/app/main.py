@@ -10,18 +10,18 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api_routes import docs
+from app.api_routes import openapi
 from app.api_routes.deps import Services
 from app.api_routes.error_handlers import add_error_handlers
-from app.api_routes.routes import job_results, job_status, job_submit
+from app.api_routes.routes import docs_page, job_results, job_status, job_submit
 from app.api_routes.upload import UploadReceiver
-from app.core.descriptors import log_shortage_in_one_line, raise_descriptor_limit
+from app.core.batching import Batcher
 from app.core.errors import StartupError
-from app.core.grouping import Grouped
 from app.core.logs import configure_logging
 from app.core.settings import Settings
-from app.runtime import Runtime
-from app.shutdown import Shutdown
+from app.workers.open_files import log_shortage_in_one_line, raise_open_file_limit
+from app.workers.runtime import Runtime
+from app.workers.shutdown import Shutdown
 
 FILE_THREADS = 8
 
@@ -34,19 +34,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     need two data folders.
     """
     app = FastAPI(
-        title=docs.TITLE,
-        version=docs.VERSION,
-        description=docs.DESCRIPTION,
+        title=openapi.TITLE,
+        version=openapi.VERSION,
+        description=openapi.DESCRIPTION,
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan_of(settings),
     )
-    app.add_middleware(docs.DocsPage)
     app.add_middleware(OneLineStartupFailure)
     add_error_handlers(app)
     for routes in (job_submit, job_status, job_results):
         app.include_router(routes.router, tags=["video jobs"])
+    app.include_router(docs_page.router)
     return app
 
 
@@ -56,7 +56,7 @@ def lifespan_of(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         configure_logging()
-        raise_descriptor_limit()
+        raise_open_file_limit()
         log_shortage_in_one_line(asyncio.get_running_loop())
         runtime = Runtime(settings or Settings.load())
         with ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="files") as files:
@@ -89,14 +89,14 @@ def build_services(runtime: Runtime, files: ThreadPoolExecutor) -> Services:
     """What the routes need of a runtime."""
     return Services(
         receiver=UploadReceiver(
-            runtime.storage.incoming,
+            runtime.storage.staging.folder,
             files,
             max_file_bytes=runtime.settings.max_upload_bytes,
             idle_seconds=runtime.settings.upload_idle_seconds,
         ),
-        submit=Grouped(lambda jobs: runtime.database.run(runtime.admit, jobs)),
-        recall=runtime.store.recall,
-        find=Grouped(lambda job_ids: runtime.database.run(runtime.store.get, job_ids)),
+        submit=Batcher(lambda jobs: runtime.database.run(runtime.admit, jobs)),
+        cached=runtime.store.cached,
+        find=Batcher(lambda job_ids: runtime.database.run(runtime.store.get, job_ids)),
         storage=runtime.storage,
         pipelines=runtime.pipelines,
         files=files,

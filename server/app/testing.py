@@ -19,11 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
 
 from app.core.settings import ENV_PREFIX, Settings
 from app.main import create_app
+from app.serving import server_of
 
 
 @pytest.fixture
@@ -55,8 +55,7 @@ def running_server(settings: Settings) -> Iterator[str]:
     Raises:
         RuntimeError: it did not start; the log says why.
     """
-    config = uvicorn.Config(create_app(settings), host="127.0.0.1", port=0, log_config=None)
-    server = uvicorn.Server(config)
+    server = server_of(settings)
     with ThreadPoolExecutor(1, thread_name_prefix="ForgeSyte server") as thread:
         running = thread.submit(server.run)
         try:

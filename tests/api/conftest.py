@@ -13,9 +13,9 @@ from starlette.testclient import TestClient
 from app.core.settings import Settings
 from app.main import create_app
 from app.models.job import Job, JobStatus
-from app.runtime import Runtime
 from app.services.job_store import JobRecord
 from app.services.pipelines import registry
+from app.workers.runtime import Runtime
 from tests.api import pipelines
 
 MakeJob = Callable[..., UUID]

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, event
 from starlette.testclient import TestClient
 
-from app.shutdown import stop_signals
+from app.workers.shutdown import stop_signals
 from tests.support.client import wait_until
 
 OS_CALLS = "open read write fsync stat link rename replace unlink mkdir listdir scandir"

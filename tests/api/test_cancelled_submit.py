@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from app.runtime import Runtime
+from app.workers.runtime import Runtime
 from tests.support.client import wait_until
 from tests.support.uploads import FTYP
 
@@ -63,7 +63,9 @@ async def test_cancelled_at_any_moment_it_leaves_a_whole_job_or_nothing(
         took = time.perf_counter() - began
         for moment in range(MOMENTS):
             await cancel(post(app, size), 1.2 * took * moment / MOMENTS)
-        await settled(lambda: not any(storage.incoming.iterdir()), "The end of temporary names")
+        await settled(
+            lambda: not any(storage.staging.folder.iterdir()), "The end of temporary names"
+        )
         videos = [UUID(path.stem) for path in storage.root.glob("*.mp4")]
         assert None not in await runtime.database.run(runtime.store.get, videos)
 
@@ -80,12 +82,12 @@ async def test_cancelled_before_the_commit_it_keeps_its_temporary_name_until_the
         await settled(lambda: any(runtime.storage.root.glob("*.mp4")), "The video")
         request.cancel()
         await asyncio.wait([request], timeout=0.3)
-        names = list(runtime.storage.incoming.iterdir())
+        names = list(runtime.storage.staging.folder.iterdir())
         free.set()
         await busy
         assert len(names) == 1
         with pytest.raises(asyncio.CancelledError):
             await request
-        assert not list(runtime.storage.incoming.iterdir())
+        assert not list(runtime.storage.staging.folder.iterdir())
         (video,) = runtime.storage.root.glob("*.mp4")
         assert await runtime.database.run(runtime.store.get, [UUID(video.stem)]) != [None]

@@ -4,8 +4,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.models.job import JobStatus
-from app.runtime import Runtime
-from app.services.results import write_results
+from app.services.results_document import write_results
+from app.workers.runtime import Runtime
 from tests.api.conftest import MakeJob
 
 RESULTS = [{"frame_index": n, "result": {"text": f"frame {n} ✓"}} for n in range(3)]

@@ -10,9 +10,9 @@ from starlette.testclient import TestClient
 
 from app.api_routes.upload import IncomingFile
 from app.models.job import JobStatus
-from app.runtime import Runtime
 from app.services.job_store import JobRecord, NewJob
 from app.services.storage.local_storage import LocalStorage
+from app.workers.runtime import Runtime
 
 AllJobs = Callable[[], list[JobRecord]]
 StoredFiles = Callable[[], list[str]]

@@ -13,11 +13,11 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.patches import Polygon
 
-from app.services import video_reader
+from app.services.video import reader
 from forgesyte_client import Client, Frame, Results
 from forgesyte_client.findings import NOTHING, corners, describe, detections, label, runs
 from forgesyte_client.plots import read_frames, spans
-from tests.clips import change_boxes, encode_clip, frame_number, numbered_frames, numbers
+from tests.clips import encode_clip, frame_number, numbered_frames, with_edits, with_matrix
 from tests.fixtures.make_tiny_mp4 import CODE, FRAME_COUNT, TEXT, TINY_MP4
 from tests.support.server import ServerProcess
 
@@ -182,22 +182,27 @@ def test_the_frames_shown_are_the_right_ones(tmp_path: Path) -> None:
         results.plot_frames(video, [12])
 
 
-def test_frames_are_counted_and_turned_as_the_server_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        *((1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)),
+        *((-1, 0, 0, 1), (1, 0, 0, -1), (0, 1, 1, 0), (0, -1, -1, 0)),
+    ],
+)
+def test_frames_are_counted_and_turned_as_the_server_does(
+    tmp_path: Path, matrix: tuple[int, int, int, int]
+) -> None:
     images = numbered_frames(3)
     for image in images:
         image[:48, :64] = 230
     video = encode_clip(tmp_path / "video.mp4", images)
-    matrix = video.read_bytes()
-    upright = (65536).to_bytes(4, "big") + bytes(12) + (65536).to_bytes(4, "big")
-    turned = bytes(4) + (65536).to_bytes(4, "big") + bytes(4)
-    turned += (-65536).to_bytes(4, "big", signed=True) + bytes(4)
-    assert matrix.count(upright) == 2  # of the movie and of its track
-    video.write_bytes(turned.join(matrix.rsplit(upright, 1)))
+    video.write_bytes(with_matrix(video.read_bytes(), *matrix))
     pictures = dict(read_frames(video, {0, 1, 2}))
-    assert pictures[1].shape == (128, 96, 3)
+    assert pictures[1].shape == ((96, 128, 3) if matrix[0] else (128, 96, 3))
     limits = {"frame_stride": 1, "max_frame_pixels": 10**6, "max_video_frames": 10}
-    for index, frame in video_reader.read_frames(video, **limits):
-        assert np.abs(pictures[index].astype(int) - frame[:, :, ::-1]).max() < 3
+    for frame in reader.read_frames(video, **limits):
+        difference = pictures[frame.index].astype(int) - frame.image[:, :, ::-1]
+        assert np.abs(difference).max() < 3
 
 
 def made_of(count: int) -> Results:
@@ -243,7 +248,7 @@ def test_times_are_those_of_a_variable_rate(tmp_path: Path) -> None:
         ([(0, 6), (0, 6)], [(n % 6, n / 25) for n in range(12)]),
         ([(0, 6), (-1, 25), (6, 18)], [(n, n / 25 + (n >= 6)) for n in range(24)]),
         (
-            [(-1, 5), (0, 6), (-1, 25), (6, 6), (-1, 5), (12, 12)],
+            [(-1, 5), (0, 6), (-1, 25), (6, 6), (-1, 5), (12, 12), (-1, 3)],
             [(n, n / 25 + 0.2 + (n >= 6) + 0.2 * (n >= 12)) for n in range(24)],
         ),
     ],
@@ -254,18 +259,13 @@ def test_times_are_those_of_an_edit_list(
 ) -> None:
     """An edit is its first frame (-1: show nothing) and how many frames it lasts."""
     whole = encode_clip(tmp_path / "whole.mp4", numbered_frames(24), codec_options={"g": "6"})
-    begin: list[int] = []
-
-    def edit_list(old: bytes) -> bytes:
-        begin.append(int.from_bytes(old[12:16], "big"))
-        return numbers(0, len(edits)) + b"".join(
-            numbers(40 * length, begin[0] + 512 * first if first >= 0 else -1, 1 << 16)
-            for first, length in edits
-        )
-
+    parts = [(40 * length, 512 * (2 + first) if first >= 0 else -1) for first, length in edits]
     clip = tmp_path / "edited.mp4"
-    clip.write_bytes(change_boxes(whole.read_bytes(), b"elst", edit_list))
+    clip.write_bytes(with_edits(whole.read_bytes(), *parts))
     table = made_of(len(shown)).to_dataframe(video=clip)
     np.testing.assert_allclose(table["timestamp"], [time for _, time in shown], atol=1e-6)
+    limits = {"frame_stride": 1, "max_frame_pixels": 10**6, "max_video_frames": 100}
+    told = [frame.timestamp for frame in reader.read_frames(clip, **limits)]
+    np.testing.assert_allclose(table["timestamp"], told)
     pictures = dict(read_frames(clip, set(range(len(shown)))))
     assert [frame_number(picture) for picture in pictures.values()] == [n for n, _ in shown]

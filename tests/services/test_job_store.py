@@ -1,4 +1,4 @@
-"""The store of job rows: where the database refuses, and what is remembered of a row."""
+"""The store of job rows: where the database refuses, and what is cached of a row."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -34,7 +34,7 @@ def test_refused_commit_is_rolled_back(
         broken.setattr(memory_engine.dialect, "do_commit", refuse)
         (error,) = store.create([job])
     assert "refused" in str(error)
-    assert store.recall(job.job_id) is None
+    assert store.cached(job.job_id) is None
     assert store.get([job.job_id]) == [None]
     assert store.create([job]) == [None]
     (record,) = store.get([job.job_id])
@@ -56,7 +56,7 @@ MOVES: dict[JobStatus, Callable[[JobStore, NewJob], object]] = {
 
 
 @pytest.mark.parametrize("status", MOVES)
-def test_a_row_is_forgotten_while_it_changes_and_then_remembered_anew(
+def test_a_row_is_forgotten_while_it_changes_and_then_cached_anew(
     store: JobStore, sessions: sessionmaker[Session], status: JobStatus
 ) -> None:
     job = new_job()
@@ -65,17 +65,17 @@ def test_a_row_is_forgotten_while_it_changes_and_then_remembered_anew(
         store.claim(job.job_id)
     seen = []
     for moment in ("before_commit", "after_commit"):
-        event.listen(sessions, moment, lambda _: seen.append(store.recall(job.job_id)))
+        event.listen(sessions, moment, lambda _: seen.append(store.cached(job.job_id)))
 
     MOVES[status](store, job)
 
     assert seen == [None, None], "a reader has to ask the database, which answers after the commit"
     (row,) = store.get([job.job_id])
     assert row is not None
-    assert (row.status, store.recall(job.job_id)) == (status, row)
+    assert (row.status, store.cached(job.job_id)) == (status, row)
 
 
-def test_a_change_that_is_refused_leaves_nothing_remembered(
+def test_a_change_that_is_refused_leaves_nothing_cached(
     store: JobStore, sessions: sessionmaker[Session]
 ) -> None:
     def refuse(_: Session) -> None:
@@ -88,7 +88,7 @@ def test_a_change_that_is_refused_leaves_nothing_remembered(
     with pytest.raises(OSError, match="no room"):
         store.claim(job.job_id)
 
-    assert store.recall(job.job_id) is None
+    assert store.cached(job.job_id) is None
     (row,) = store.get([job.job_id])
     assert row is not None
     assert row.status is JobStatus.PENDING
@@ -125,16 +125,16 @@ def test_times_do_not_go_back_with_the_clock(
     assert all(row.updated_at >= row.created_at for row in rows if row)
 
 
-def test_rows_that_are_no_longer_remembered_are_found_in_the_table(
+def test_rows_that_are_no_longer_cached_are_found_in_the_table(
     store: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_store, "REMEMBERED", 3)
+    monkeypatch.setattr(job_store, "CACHED_ROWS", 3)
     jobs = [new_job() for _ in range(5)]
     for job in jobs:
         store.create([job])
 
-    remembered = [store.recall(job.job_id) is not None for job in jobs]
+    cached = [store.cached(job.job_id) is not None for job in jobs]
     rows = store.get([job.job_id for job in jobs])
 
-    assert remembered == [False, False, True, True, True]
+    assert cached == [False, False, True, True, True]
     assert [row and row.job_id for row in rows] == [job.job_id for job in jobs]

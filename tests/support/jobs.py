@@ -7,8 +7,8 @@ from sqlalchemy.orm import sessionmaker
 
 from app.core.database import build_engine, migrate
 from app.services.job_store import JobStore, NewJob
-from app.services.results import write_results
-from app.services.storage.keys import results_key, video_key
+from app.services.results_document import write_results
+from app.services.storage.names import results_key, video_key
 
 FRAME_BYTES = 10_000
 

@@ -37,6 +37,7 @@ class Bench:
             database=self.database,
             store=self.store,
             storage=self.storage,
+            staging=self.storage.staging,
             service=VideoFilePipelineService(InterruptibleDag(dag_service, interrupted)),
             interrupted=interrupted,
         )
@@ -45,7 +46,7 @@ class Bench:
         """Store the video, insert the row and queue the id, as the route does."""
         job_id = uuid4()
         if video is not None:
-            copy = self.storage.incoming / "upload"
+            copy = self.storage.staging.folder / "upload"
             shutil.copyfile(video, copy)
             self.storage.save_file(copy, f"{job_id}.mp4")
             copy.unlink()

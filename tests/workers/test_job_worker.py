@@ -5,13 +5,13 @@ from unittest.mock import MagicMock, create_autospec
 from uuid import uuid4
 
 import pytest
-from sqlalchemy.exc import OperationalError
 
 from app.core.database_thread import DatabaseThread
+from app.core.errors import DatabaseError
 from app.models.job import JobStatus
 from app.services.job_store import JobStore
 from app.services.queue.base import QueueService
-from app.services.storage.local_storage import LocalStorage
+from app.services.storage.base import StagingArea, StorageService
 from app.services.video_file_pipeline_service import VideoFilePipelineService
 from app.workers.worker import JobWorker
 from tests.support.client import wait_until
@@ -30,7 +30,8 @@ class Mocks:
             queue=self.queue,
             database=self.database,
             store=self.store,
-            storage=create_autospec(LocalStorage, instance=True),
+            storage=create_autospec(StorageService, instance=True),
+            staging=create_autospec(StagingArea, instance=True),
             service=create_autospec(VideoFilePipelineService, instance=True),
             interrupted=MagicMock(),
         )
@@ -41,7 +42,7 @@ def mocks() -> Mocks:
     return Mocks()
 
 
-REFUSED = OperationalError("UPDATE", {}, Exception("refused"))
+REFUSED = DatabaseError("refused")
 
 
 def test_empty_queue_leaves_the_database_alone(mocks: Mocks) -> None:

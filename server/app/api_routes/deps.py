@@ -9,8 +9,8 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from app.api_routes.upload import UploadReceiver
+from app.core.batching import Batcher
 from app.core.errors import NotFound
-from app.core.grouping import Grouped
 from app.services.job_store import JobRecord, NewJob
 from app.services.pipelines.registry import PipelineRegistry
 from app.services.storage.base import StorageService
@@ -21,9 +21,9 @@ class Services:
     """The parts that routes use, built by the application's lifespan."""
 
     receiver: UploadReceiver
-    submit: Grouped[NewJob, None]
-    recall: Callable[[UUID], JobRecord | None]
-    find: Grouped[UUID, JobRecord | None]
+    submit: Batcher[NewJob, None]
+    cached: Callable[[UUID], JobRecord | None]
+    find: Batcher[UUID, JobRecord | None]
     storage: StorageService
     pipelines: PipelineRegistry
     files: Executor
@@ -48,7 +48,7 @@ async def existing_job(job_id: UUID, services: ServicesDep) -> JobRecord:
     Raises:
         NotFound: there is none.
     """
-    job = services.recall(job_id) or await services.find(job_id)
+    job = services.cached(job_id) or await services.find(job_id)
     if job is None:
         raise NotFound(f"There is no job {job_id}.")
     return job

@@ -26,6 +26,7 @@ from starlette.requests import ClientDisconnect
 
 from app.api_routes.multipart import MAX_OVERHEAD_BYTES, FilePart, MultipartForm
 from app.api_routes.refusal import Body
+from app.core.batching import Batcher
 from app.core.errors import (
     InvalidUpload,
     RequestError,
@@ -34,8 +35,8 @@ from app.core.errors import (
     UploadStalled,
     UploadTooLarge,
 )
-from app.core.grouping import Grouped
 from app.services.mp4_signature import SIGNATURE_BYTES, check_mp4_signature
+from app.services.storage.names import staged_upload
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -77,10 +78,10 @@ class IncomingFile:
     """
 
     def __init__(
-        self, folder: Path, executor: Executor, removal: "Grouped[IncomingFile, None]"
+        self, folder: Path, executor: Executor, removal: "Batcher[IncomingFile, None]"
     ) -> None:
         self.id = uuid4()
-        self.path = folder / f"{self.id}.part"
+        self.path = folder / staged_upload(self.id)
         self._executor = executor
         self._removal = removal
         self._file: GatheringFile | None = None
@@ -227,7 +228,7 @@ class UploadReceiver:
         self._idle_seconds = idle_seconds
         self._stopping = False
         self._deadlines: set[asyncio.Timeout] = set()
-        self._removal = Grouped(self._remove)
+        self._removal = Batcher(self._remove)
 
     def stop(self) -> None:
         """End every upload in flight, and every later one, with Unavailable."""

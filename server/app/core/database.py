@@ -1,15 +1,17 @@
 """The DuckDB database: the declarative base, the engine, and how a schema comes about."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import declarative_base, sessionmaker
 
+from app.core.errors import DatabaseBroken, DatabaseError
 from app.core.settings import resolve_database_url
 
 DEFAULT_DATABASE_URL = "duckdb:///data/foregsyte.duckdb"
@@ -67,7 +69,27 @@ def migrate(connection: Connection) -> None:
     connection.commit()
 
 
-def is_fatal(error: BaseException) -> bool:
-    """Whether DuckDB has declared the database unusable; only a new process mends that."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return isinstance(cause, duckdb.FatalException | duckdb.InternalException)
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Raise what SQLAlchemy raises as an error of ours.
+
+    Raises:
+        DatabaseError: the database refused.
+        DatabaseBroken: it is unusable.
+    """
+    try:
+        yield
+    except SQLAlchemyError as error:
+        broken = isinstance(cause_of(error), duckdb.FatalException | duckdb.InternalException)
+        raise (DatabaseBroken if broken else DatabaseError)(reason_of(error)) from error
+
+
+def cause_of(error: BaseException) -> BaseException | None:
+    """DuckDB's own error, where SQLAlchemy has wrapped it."""
+    return error.orig if isinstance(error, DBAPIError) else error
+
+
+def reason_of(error: BaseException) -> str:
+    """The first line of what DuckDB says."""
+    cause = cause_of(error)
+    return str(cause).strip().partition("\n")[0] or type(cause).__name__

@@ -11,11 +11,10 @@ from typing import ParamSpec, TypeVar
 
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from app.core.database import is_fatal, migrate
-from app.core.errors import StartupError, Unavailable
-from app.core.messages import describe
+from app.core.database import cause_of, database_errors, migrate, reason_of
+from app.core.error_messages import describe
+from app.core.errors import DatabaseBroken, StartupError, Unavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,9 +28,12 @@ class DatabaseThread:
     """Runs functions one after another, so that no two transactions ever meet.
 
     From `open` to `close` one connection stays open: DuckDB's lock on the file, which keeps every
-    other process out, is gone with the last connection. What is asked for later raises Unavailable.
-    `on_fatal` is called, on the database's thread, when DuckDB has declared itself unusable;
-    nothing short of a new process mends that.
+    other process out, is gone with the last connection. `on_fatal` is called, on the database's
+    thread, when DuckDB has declared itself unusable; nothing short of a new process mends that.
+
+    Raises, from `run` and `call`, besides what the function raises:
+        DatabaseError: the database refused.
+        Unavailable: it is closed.
     """
 
     def __init__(self, engine: Engine, on_fatal: Callable[[BaseException], None]) -> None:
@@ -64,7 +66,7 @@ class DatabaseThread:
         return self._begin(work).result()
 
     def close(self) -> None:
-        """Let what was asked for finish, and give the file free. Blocks; idempotent."""
+        """Let what was asked for finish, and release the file. Blocks; idempotent."""
         try:
             closing = self._executor.submit(self._close)
         except RuntimeError:  # closed before
@@ -96,19 +98,18 @@ class DatabaseThread:
 
     def _guarded(self, work: Callable[[], T]) -> T:
         try:
-            return work()
-        except SQLAlchemyError as error:
-            if is_fatal(error):
-                self._on_fatal(error)
+            with database_errors():
+                return work()
+        except DatabaseBroken as error:
+            self._on_fatal(error)
             raise
 
 
 def explain(error: Exception, path: Path) -> str:
     """One line on why the database did not open."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    reason = str(cause).strip().partition("\n")[0] or type(cause).__name__
-    if holder := HOLDER.search(str(cause)):
+    if holder := HOLDER.search(str(cause_of(error))):
         return f"{path} is in use by process {holder[1]}: one data folder, one process."
+    reason = reason_of(error)
     if isinstance(error, CommandError):
         return f"{path} has a schema that this version does not know: {reason}."
     return f"{path} cannot be opened: {reason}"

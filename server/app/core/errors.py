@@ -2,17 +2,19 @@
 
 ForgeSyteError
 ├── StartupError                the process cannot start, or must not
-├── RequestError                a request cannot be served; knows its HTTP status
-│   ├── InvalidUpload       400 the body is not a well-formed MP4 upload
-│   ├── NotFound            404 no such job, or it has no results
-│   ├── UploadStalled       408 the client went silent
-│   ├── UploadTooLarge      413
-│   ├── UnknownPipeline     422
-│   ├── Unavailable         503 stopping, or the database cannot take it
-│   └── StorageFull         507
+├── RequestError                a request cannot be served
+│   ├── InvalidUpload           the body is not a well-formed MP4 upload
+│   ├── NotFound                no such job, or it has no results
+│   ├── UploadStalled           the client went silent
+│   ├── UploadTooLarge          the file is larger than allowed
+│   ├── UnknownPipeline         no such pipeline is installed
+│   ├── Unavailable             stopping, or short of something
+│   └── StorageFull             the disk has no room
+├── DatabaseError               the database did not take or give something; nothing was changed
+│   └── DatabaseBroken          it never will again in this process
 ├── StorageError                a key that storage refuses
 │   └── FileMissing             no file under that key
-├── JobStateError               a move that the state machine does not know
+├── JobStateError               a transition that the state machine does not know
 ├── VideoError                  a video that cannot be judged whole; also a ValueError
 │   ├── NotAnMp4                the file has no MP4 structure
 │   ├── TruncatedVideo          the end of the file is missing
@@ -25,11 +27,11 @@ ForgeSyteError
 ├── PipelineError               a pipeline that cannot be built or run
 └── ResultError                 a result that is not strict JSON; also a ValueError
 
-Messages are for the person who called: a sentence, without paths and without tracebacks.
+Messages are for the person who called: a sentence, without paths and without tracebacks. What they
+are over HTTP stands in `api_routes/error_handlers.py`.
 """
 
-from http import HTTPStatus
-from typing import ClassVar, Self
+from typing import Self
 
 
 class ForgeSyteError(Exception):
@@ -41,25 +43,23 @@ class StartupError(ForgeSyteError):
 
 
 class RequestError(ForgeSyteError):
-    """Answered as `{"detail": str(error)}` with the class's status."""
-
-    status: ClassVar[HTTPStatus]
+    """Its message is the answer to the request."""
 
 
 class InvalidUpload(RequestError):
-    status = HTTPStatus.BAD_REQUEST
+    """The body is not a well-formed upload of an MP4."""
 
 
 class NotFound(RequestError):
-    status = HTTPStatus.NOT_FOUND
+    """There is no such job, or it has no results."""
 
 
 class UploadStalled(RequestError):
-    status = HTTPStatus.REQUEST_TIMEOUT
+    """The client sent nothing for too long."""
 
 
 class UploadTooLarge(RequestError):
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    """The file is larger than allowed."""
 
     @classmethod
     def than(cls, limit: int) -> Self:
@@ -67,11 +67,11 @@ class UploadTooLarge(RequestError):
 
 
 class UnknownPipeline(RequestError):
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    """No pipeline of that name is installed."""
 
 
 class Unavailable(RequestError):
-    status = HTTPStatus.SERVICE_UNAVAILABLE
+    """The process is stopping, or short of something that it may have again later."""
 
     @classmethod
     def stopping(cls) -> Self:
@@ -79,7 +79,15 @@ class Unavailable(RequestError):
 
 
 class StorageFull(RequestError):
-    status = HTTPStatus.INSUFFICIENT_STORAGE
+    """The disk has no room for the upload."""
+
+
+class DatabaseError(ForgeSyteError):
+    """The database did not take or give something; nothing was changed."""
+
+
+class DatabaseBroken(DatabaseError):
+    """DuckDB has declared the database unusable; only a new process mends that."""
 
 
 class StorageError(ForgeSyteError):
@@ -91,7 +99,7 @@ class FileMissing(StorageError):
 
 
 class JobStateError(ForgeSyteError):
-    """A defect of ours: the job is not in the state that the move begins at."""
+    """A defect of ours: the job is not in the state that the transition begins at."""
 
 
 class VideoError(ForgeSyteError, ValueError):

@@ -8,19 +8,18 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.attributes import flag_modified
 
 from app.core.clock import utc_now
-from app.core.database import is_fatal
-from app.core.errors import JobStateError
+from app.core.database import database_errors
+from app.core.errors import DatabaseBroken, DatabaseError, JobStateError
 from app.models.job import Job, JobStatus
-from app.services.storage.keys import results_key
+from app.services.storage.names import results_key
 
 JOBS = Job.__table__
 COLUMNS = ", ".join(column.name for column in JOBS.c)
-REMEMBERED = 10_000
+CACHED_ROWS = 10_000
 INTERRUPTED = "The server ended while this job was running; it was started again."
 INTERRUPTED_TWICE = (
     "The server ended twice while this job was running; the video or its pipeline may be the cause."
@@ -58,40 +57,42 @@ class Recovery:
 
 
 class JobStore:
-    """Call every method but `recall` on the database's thread.
+    """Call every method but `cached` on the database's thread.
 
     Rows that are read or inserted for clients go through DuckDB's own SQL: its dialect compiles
     every SQLAlchemy statement anew, which would cost more than running it.
 
-    Rows are never counted by `rowcount`, which DuckDB does not always report: a move reads the
-    row first, in the transaction that writes it.
+    Rows are never counted by `rowcount`, which DuckDB does not always report: a transition reads
+    the row first, in the transaction that writes it.
 
     Raises, from every method:
-        sqlalchemy.exc.SQLAlchemyError: the database refused; nothing was changed.
+        sqlalchemy.exc.SQLAlchemyError: the database refused; nothing was changed. It leaves the
+            database's thread as a DatabaseError.
     """
 
     def __init__(self, sessions: sessionmaker[Session]) -> None:
         self.sessions = sessions
         self._newest = datetime.min
-        self._recent: dict[UUID, JobRecord] = {}
+        self._rows: dict[UUID, JobRecord] = {}
 
-    def recall(self, job_id: UUID) -> JobRecord | None:
+    def cached(self, job_id: UUID) -> JobRecord | None:
         """The row, when it is among those used last; the one method for any thread.
 
         It is what the database says: nobody else writes the table, and a row that is about to
         change is forgotten until the change is committed.
         """
-        return self._recent.get(job_id)
+        return self._rows.get(job_id)
 
-    def create(self, jobs: Sequence[NewJob]) -> list[SQLAlchemyError | None]:
+    def create(self, jobs: Sequence[NewJob]) -> list[DatabaseError | None]:
         """Insert pending jobs with one commit. When that fails, each is tried by itself, so that
         one bad row does not take the others with it. Returns for each None, or why it is not
         there."""
         try:
-            self._insert(jobs)
-        except SQLAlchemyError as error:
-            if is_fatal(error):
-                raise
+            with database_errors():
+                self._insert(jobs)
+        except DatabaseBroken:
+            raise
+        except DatabaseError as error:
             if len(jobs) == 1:
                 return [error]
             return [outcome for job in jobs for outcome in self.create([job])]
@@ -109,7 +110,7 @@ class JobStore:
             )
             found = {job.job_id: job for job in map(record_of, rows)}
         for job in found.values():
-            self._remember(job)
+            self._cache(job)
         return [found.get(job_id) for job_id in job_ids]
 
     def claim(self, job_id: UUID) -> JobRecord | None:
@@ -117,8 +118,8 @@ class JobStore:
         with self._changing(job_id) as job:
             if job is None or job.status is not JobStatus.PENDING:
                 return None
-            move(job, JobStatus.RUNNING)
-        return self._recent[job_id]
+            transition(job, JobStatus.RUNNING)
+        return self._rows[job_id]
 
     def complete(self, job_id: UUID, output_path: str) -> None:
         """running → completed."""
@@ -135,7 +136,7 @@ class JobStore:
         the end came first."""
         with self._changing(job_id) as job:
             if job is not None and job.status is JobStatus.RUNNING:
-                move(job, JobStatus.PENDING)
+                transition(job, JobStatus.PENDING)
 
     def recover(self, has_results: Callable[[UUID], bool]) -> Recovery:
         """Judge every unfinished job of the process before this one.
@@ -154,13 +155,13 @@ class JobStore:
                 assert job is not None
                 if whole:
                     key = results_key(job.job_id)
-                    move(job, JobStatus.COMPLETED, output_path=key, error_message=None)
+                    transition(job, JobStatus.COMPLETED, output_path=key, error_message=None)
                     completed += 1
                 elif job.error_message == INTERRUPTED:
-                    move(job, JobStatus.FAILED, error_message=INTERRUPTED_TWICE)
+                    transition(job, JobStatus.FAILED, error_message=INTERRUPTED_TWICE)
                     failed += 1
                 else:
-                    move(job, JobStatus.PENDING, error_message=INTERRUPTED)
+                    transition(job, JobStatus.PENDING, error_message=INTERRUPTED)
                     restarted += 1
         pending = self._unfinished(JobStatus.PENDING)
         return Recovery(tuple(job.job_id for job in pending), restarted, completed, failed)
@@ -187,7 +188,7 @@ class JobStore:
                 tuple(value for record in records for value in record),
             )
         for record in records:
-            self._remember(record)
+            self._cache(record)
 
     def _next_instant(self) -> datetime:
         """Now, but later than every time given before: the order of created_at is the order of
@@ -203,25 +204,25 @@ class JobStore:
         with self._changing(job_id) as job:
             if job is None or job.status is not JobStatus.RUNNING:
                 raise JobStateError(f"Job {job_id} is not running and cannot become {status}.")
-            move(job, status, **changes)
+            transition(job, status, **changes)
 
     @contextmanager
     def _changing(self, job_id: UUID) -> Iterator[Job | None]:
         """The row in a transaction that ends with the block."""
-        self._recent.pop(job_id, None)
+        self._rows.pop(job_id, None)
         with self.sessions.begin() as session:
             job = session.get(Job, job_id)
             yield job
             session.flush()
             changed = job and record_of(getattr(job, column.key) for column in JOBS.c)
         if changed:
-            self._remember(changed)
+            self._cache(changed)
 
-    def _remember(self, job: JobRecord) -> None:
-        self._recent.pop(job.job_id, None)
-        self._recent[job.job_id] = job
-        if len(self._recent) > REMEMBERED:
-            del self._recent[next(iter(self._recent))]
+    def _cache(self, job: JobRecord) -> None:
+        self._rows.pop(job.job_id, None)
+        self._rows[job.job_id] = job
+        if len(self._rows) > CACHED_ROWS:
+            del self._rows[next(iter(self._rows))]
 
     def _unfinished(self, status: JobStatus) -> list[JobRecord]:
         query = f"SELECT {COLUMNS} FROM jobs WHERE status = ? ORDER BY created_at, job_id"
@@ -236,7 +237,7 @@ def record_of(values: Iterable[Any]) -> JobRecord:
     return job._replace(status=JobStatus(job.status))
 
 
-def move(job: Job, status: JobStatus, **changes: str | None) -> None:
+def transition(job: Job, status: JobStatus, **changes: str | None) -> None:
     """Every change of state. `updated_at` never goes back, even when the clock is set back."""
     job.status = status
     job.updated_at = max(utc_now(), job.updated_at)

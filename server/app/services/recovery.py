@@ -1,20 +1,17 @@
 """Taking over what a process that ended has left behind."""
 
 import logging
-from pathlib import Path
 from uuid import UUID
 
 from app.core.database_thread import DatabaseThread
 from app.core.errors import StorageError
 from app.services.job_store import JobStore
 from app.services.queue.base import QueueService
-from app.services.results import is_whole_results
-from app.services.storage.keys import results_key, video_key
+from app.services.results_document import is_whole_results
 from app.services.storage.local_storage import LocalStorage, fsync_directory
+from app.services.storage.names import job_of_staged_upload, results_key, video_key
 
 logger = logging.getLogger(__name__)
-
-PART = ".part"
 
 
 def recover(
@@ -49,26 +46,18 @@ def has_whole_results(storage: LocalStorage, job_id: UUID) -> bool:
 
 
 def sweep(database: DatabaseThread, store: JobStore, storage: LocalStorage) -> int:
-    """Empty the folder of files that are not whole yet; returns how many there were.
+    """Empty the staging area; returns how many files there were.
 
     An upload keeps its name there until its row is committed, and is acknowledged after that. One
     without a row never was, so the video that it may have become already goes with it; no other
     video is ever removed.
     """
-    leftovers = [path for path in storage.incoming.iterdir() if path.is_file()]
-    uploads = {job_id: path for path in leftovers if (job_id := upload_id(path))}
-    rows = database.call(store.get, list(uploads))
+    leftovers = [path for path in storage.staging.folder.iterdir() if path.is_file()]
+    uploads = [job_id for path in leftovers if (job_id := job_of_staged_upload(path.name))]
+    rows = database.call(store.get, uploads)
     for job_id, row in zip(uploads, rows, strict=True):
         if row is None:
             storage.delete_file(video_key(job_id))
     for path in leftovers:
         path.unlink()
     return len(leftovers)
-
-
-def upload_id(path: Path) -> UUID | None:
-    """The id that an upload's temporary file is named by."""
-    try:
-        return UUID(path.stem) if path.suffix == PART else None
-    except ValueError:
-        return None

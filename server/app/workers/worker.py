@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
-from sqlalchemy.exc import SQLAlchemyError
 from tenacity import (
     RetryError,
     Retrying,
@@ -22,12 +21,13 @@ from tenacity import (
 )
 
 from app.core.database_thread import DatabaseThread
-from app.core.messages import describe
+from app.core.error_messages import describe
+from app.core.errors import DatabaseError
 from app.services.job_store import JobRecord, JobStore
 from app.services.queue.base import QueueService
-from app.services.results import write_results
-from app.services.storage.keys import results_key
-from app.services.storage.local_storage import LocalStorage
+from app.services.results_document import write_results
+from app.services.storage.base import StagingArea, StorageService
+from app.services.storage.names import results_key, staged_results
 from app.services.video_file_pipeline_service import DagService, VideoFilePipelineService
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,8 @@ class JobWorker:
         queue: QueueService,
         database: DatabaseThread,
         store: JobStore,
-        storage: LocalStorage,
+        storage: StorageService,
+        staging: StagingArea,
         service: VideoFilePipelineService,
         interrupted: threading.Event,
         prepare: Callable[[], None] = lambda: None,
@@ -81,6 +82,7 @@ class JobWorker:
         self._database = database
         self._store = store
         self._storage = storage
+        self._staging = staging
         self._service = service
         self._interrupted = interrupted
         self._stopping = threading.Event()
@@ -160,13 +162,13 @@ class JobWorker:
 
     def _save(self, job_id: UUID, results: list[dict[str, Any]]) -> str:
         """Store the results document, whole or not at all; returns its key."""
-        key = results_key(job_id)
-        temporary = self._storage.incoming / f"{key}.part"
+        key, staged = results_key(job_id), staged_results(job_id)
+        path = self._staging.path(staged)
         try:
-            write_results(temporary, job_id, results)
-            self._storage.save_file(temporary, key)
+            write_results(path, job_id, results)
+            self._storage.save_file(path, key)
         finally:
-            temporary.unlink(missing_ok=True)
+            self._staging.discard(staged)
         return key
 
     def _write(self, change: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -176,7 +178,7 @@ class JobWorker:
             tenacity.RetryError: the worker is stopping and the database still refuses.
         """
         retrying = Retrying(
-            retry=retry_if_exception_type(SQLAlchemyError),
+            retry=retry_if_exception_type(DatabaseError),
             wait=wait_exponential(multiplier=0.1, max=LONGEST_BACK_OFF_SECONDS),
             stop=stop_when_event_set(self._stopping),
             sleep=sleep_using_event(self._stopping),

@@ -11,8 +11,9 @@ import sys
 from app.core.errors import StartupError
 from app.core.logs import configure_logging
 from app.core.settings import Settings
-from app.runtime import EXIT_FAILURE, Runtime
-from app.shutdown import Shutdown, stop_signals
+from app.workers.exit import EXIT_FAILURE
+from app.workers.runtime import Runtime
+from app.workers.shutdown import Shutdown, stop_signals
 
 logger = logging.getLogger("app.workers.worker_runner")  # run as a script, it is __main__
 

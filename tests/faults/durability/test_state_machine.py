@@ -23,13 +23,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import sessionmaker
 from tenacity import wait_none
 
 from app.core.database import build_engine
 from app.core.database_thread import DatabaseThread
-from app.core.errors import JobStateError
+from app.core.errors import DatabaseError, JobStateError
 from app.models.job import Job, JobStatus
 from app.services import job_store
 from app.services.job_store import INTERRUPTED, INTERRUPTED_TWICE, JobRecord, JobStore, NewJob
@@ -67,7 +66,7 @@ class MortalDatabase(DatabaseThread):
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         happens = self.plan.popleft() if self.plan else "serve"
         if happens == "refuse":
-            raise OperationalError("", {}, Exception("refused"))
+            raise DatabaseError("refused")
         self.is_dead |= happens == "die before"
         if self.is_dead:
             raise Died
@@ -254,10 +253,10 @@ class Jobs(RuleBasedStateMachine):
     @rule()
     def crash_with_files_left_over(self) -> None:
         lost = self.store_video()
-        (self.storage.incoming / f"{lost}.part").touch()
+        (self.storage.staging.folder / f"{lost}.part").touch()
         for job_id in self.jobs:
-            (self.storage.incoming / f"{job_id}.part").touch()
-            (self.storage.incoming / f"{job_id}_results.json.part").write_text("{")
+            (self.storage.staging.folder / f"{job_id}.part").touch()
+            (self.storage.staging.folder / f"{job_id}_results.json.part").write_text("{")
         self.restart()
         assert not (self.storage.root / f"{lost}.mp4").exists()
 
@@ -308,7 +307,7 @@ class Jobs(RuleBasedStateMachine):
         rows = self.database.call(JobStore(self.database.sessions).get, [*self.jobs])
         for job, row in zip(self.jobs.values(), rows, strict=True):
             assert (row.status, row.error_message) == (job.status, job.note)
-            assert self.store.recall(row.job_id) in (None, row)
+            assert self.store.cached(row.job_id) in (None, row)
             assert job.has_results is has_whole_results(self.storage, row.job_id)
             if job.row:
                 assert row.created_at == job.row.created_at
@@ -325,7 +324,7 @@ class Jobs(RuleBasedStateMachine):
     @invariant()
     def only_lawful_moves_were_made_and_nothing_is_left_over(self) -> None:
         assert self.moves <= MOVES
-        assert not [*self.storage.incoming.iterdir()]
+        assert not [*self.storage.staging.folder.iterdir()]
         type(self).steps += 1
 
     # How that is done
@@ -342,6 +341,7 @@ class Jobs(RuleBasedStateMachine):
             database=self.database,
             store=self.store,
             storage=self.storage,
+            staging=self.storage.staging,
             service=ThreeFrames(InterruptibleDag(self, interrupted)),  # type: ignore[arg-type]
             interrupted=interrupted,
         )
@@ -394,16 +394,16 @@ def new_job(job_id: UUID) -> NewJob:
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The machine, with a database for all its runs and every move of a row watched."""
-    move = job_store.move
+    """The machine, with a database for all its runs and every transition of a row watched."""
+    transition = job_store.transition
     monkeypatch.setattr(Jobs, "database", database := MortalDatabase(), raising=False)
     monkeypatch.setattr(worker_module, "wait_exponential", lambda **_: wait_none())
 
     def watched(job: Job, status: JobStatus, **changes: str | None) -> None:
         Jobs.moves.add((job.status, status))
-        move(job, status, **changes)
+        transition(job, status, **changes)
 
-    monkeypatch.setattr(job_store, "move", watched)
+    monkeypatch.setattr(job_store, "transition", watched)
     database.open()
     yield Jobs
     database.close()

@@ -10,9 +10,9 @@ import pytest
 
 from app.core.errors import PipelineError, UnknownPipeline
 from app.plugins.base import BasePlugin
-from app.services.frame_payload import FramePayload
 from app.services.pipelines.plugins import PluginTool
 from app.services.pipelines.registry import PLUGIN_GROUP, PipelineRegistry
+from app.services.video.payload import FramePayload
 from tests.fixtures.make_tiny_mp4 import FRAME_COUNT, TINY_MP4
 from tests.support.client import results, submit, wait_for
 from tests.support.plugins import INSTALLED
@@ -35,11 +35,13 @@ def registry_of(*plugins: EntryPoint) -> PipelineRegistry:
 
 
 def payload(height: int = 48, width: int = 64) -> FramePayload:
-    return FramePayload(3, np.zeros((height, width, 3), np.uint8))
+    return FramePayload(3, np.zeros((height, width, 3), np.uint8), 0.0)
 
 
 def noise(side: int) -> FramePayload:
-    return FramePayload(3, np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8))
+    return FramePayload(
+        3, np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8), 0.0
+    )
 
 
 def test_each_tool_for_images_is_a_pipeline() -> None:

@@ -5,7 +5,7 @@ import asyncio
 from fastapi import APIRouter
 from starlette.responses import FileResponse
 
-from app.api_routes import problems
+from app.api_routes import openapi
 from app.api_routes.deps import JobDep, ServicesDep
 from app.api_routes.schemas import JobResults
 from app.core.errors import FileMissing, NotFound
@@ -18,7 +18,7 @@ router = APIRouter()
     "/video/results/{job_id}",
     summary="Fetch the results",
     response_model=JobResults,
-    responses=problems.OF_RESULTS,
+    responses=openapi.OF_RESULTS,
 )
 @router.head("/video/results/{job_id}", include_in_schema=False)
 async def get_job_results(job: JobDep, services: ServicesDep) -> FileResponse:

@@ -5,17 +5,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, UploadFile
 
-from app.api_routes import problems
+from app.api_routes import openapi
 from app.api_routes.deps import Services, ServicesDep, upload_receiver
 from app.api_routes.schemas import JobSubmitted
 from app.api_routes.upload import ReceivedFile, upload_route
 from app.services.job_store import NewJob
-from app.services.storage.keys import video_key
+from app.services.storage.names import video_key
 
 router = APIRouter(route_class=upload_route(upload_receiver))
 
 
-@router.post("/video/submit", summary="Submit a video", responses=problems.OF_SUBMIT)
+@router.post("/video/submit", summary="Submit a video", responses=openapi.OF_SUBMIT)
 async def submit_job(
     file: UploadFile,
     pipeline_id: Annotated[str, Form(examples=["ocr"])],

@@ -1,4 +1,4 @@
-"""Where videos and results are kept: the contract of every storage."""
+"""Where videos and results are kept, and where they lie before: the contracts."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -32,3 +32,18 @@ class StorageService(ABC):
     @abstractmethod
     def delete_file(self, path: str) -> None:
         """Remove the file under the key; nothing happens when there is none."""
+
+
+class StagingArea(ABC):
+    """Where a file lies until it is whole, on the filesystem of the storage that it is for.
+
+    Names are as plain as the storage's keys, and refused like them.
+    """
+
+    @abstractmethod
+    def path(self, name: str) -> Path:
+        """Where the file of that name is written and read. Nothing is made there."""
+
+    @abstractmethod
+    def discard(self, name: str) -> None:
+        """Remove the file of that name; nothing happens when there is none."""

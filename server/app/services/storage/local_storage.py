@@ -1,4 +1,4 @@
-"""Storage in a folder of the local filesystem."""
+"""Storage and staging in folders of the local filesystem."""
 
 import os
 import re
@@ -7,61 +7,80 @@ from pathlib import Path
 from uuid import uuid4
 
 from app.core.errors import FileMissing, StorageError
-from app.services.storage.base import StorageService
+from app.services.storage.base import StagingArea, StorageService
 
-INCOMING = ".incoming"
-KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+STAGING = ".incoming"
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+
+
+class LocalStaging(StagingArea):
+    """Files directly in `folder`, which is made when missing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, name: str) -> Path:
+        return locate(self.folder, name)
+
+    def discard(self, name: str) -> None:
+        self.path(name).unlink(missing_ok=True)
 
 
 class LocalStorage(StorageService):
     """Files directly under `root`, which is made when missing.
 
-    `incoming` is a folder on the same filesystem for files that are not whole yet: what is
-    written there can be given its name by a hard link, without a copy.
+    What is whole in `staging`, on the same filesystem, is given its key by a hard link, without a
+    copy.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        self.incoming = self.root / INCOMING
-        self.incoming.mkdir(parents=True, exist_ok=True)
+        self.staging = LocalStaging(self.root / STAGING)
 
     def save_file(self, src: Path, dest_path: str) -> None:
-        dest = self._locate(dest_path)
+        dest = locate(self.root, dest_path)
         try:
             os.link(src, dest)
         except OSError:
             # The name is taken, or `src` is on another filesystem, or links are not supported.
             self._replace(src, dest)
         try:
-            fsync_directory(dest.parent)
+            fsync_directory(self.root)
         except OSError:
             dest.unlink(missing_ok=True)
             raise
 
     def load_file(self, path: str) -> Path:
-        located = self._locate(path)
+        located = locate(self.root, path)
         if located.is_symlink() or not located.is_file():
             raise FileMissing(f"{path} is not in the storage.")
         return located
 
     def delete_file(self, path: str) -> None:
-        self._locate(path).unlink(missing_ok=True)
-
-    def _locate(self, key: str) -> Path:
-        """The path of a key, which is a single visible name: it cannot leave the root."""
-        if not KEY.fullmatch(key):
-            raise StorageError(f"{key!r} is not a name that the storage accepts.")
-        return self.root / key
+        locate(self.root, path).unlink(missing_ok=True)
 
     def _replace(self, src: Path, dest: Path) -> None:
-        temporary = self.incoming / f"{uuid4()}.copy"
+        name = f"{uuid4()}.copy"
+        copy = self.staging.path(name)
         try:
-            shutil.copyfile(src, temporary)
-            with temporary.open("rb") as copy:
-                os.fsync(copy.fileno())
-            temporary.replace(dest)
+            shutil.copyfile(src, copy)
+            with copy.open("rb") as file:
+                os.fsync(file.fileno())
+            copy.replace(dest)
         finally:
-            temporary.unlink(missing_ok=True)
+            self.staging.discard(name)
+
+
+def locate(folder: Path, name: str) -> Path:
+    """The path of a single visible name, which cannot leave the folder.
+
+    Raises:
+        StorageError: it is no such name.
+    """
+    if not NAME.fullmatch(name):
+        raise StorageError(f"{name!r} is not a name that the storage accepts.")
+    return folder / name
 
 
 def fsync_directory(directory: Path) -> None:

@@ -1,0 +1,161 @@
+"""The results document of a job, as strict JSON (RFC 8259).
+
+Values of a pipeline's answer become JSON like this:
+
+- dict with str keys, list, tuple, str, bool, None, float, and int of up to 64 bits: as they are;
+  NaN and the infinities, which JSON has no word for: null
+- numpy numbers, and arrays in the machine's byte order: numbers and (nested) lists
+- pydantic models and dataclasses: objects of their fields, without those of a dataclass whose name
+  begins with an underscore; enums: their values
+- datetime, date and time: ISO 8601; UUID and pathlib paths: strings
+
+Anything else is refused: bytes, sets, keys that are not str (of a subclass, neither), integers
+beyond 64 bits, strings with lone surrogates, what refers to itself or is nested too deep, and what
+raises when it is converted.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path, PurePath
+from typing import Any
+from uuid import UUID
+
+import orjson
+from pydantic import BaseModel
+
+from app.core.errors import ResultError
+
+MAX_DEPTH = 254
+"""How deep lists and objects can nest: orjson's bound."""
+
+
+def as_json(answer: Mapping[str, Any], frame_index: int) -> dict[str, Any]:
+    """Return a copy of a pipeline's answer made of JSON's types only.
+
+    Raises:
+        ResultError: names the frame and the offending key.
+    """
+    element = orjson.loads(_dump({"frame_index": frame_index, "result": answer}))
+    converted: dict[str, Any] = element["result"]
+    return converted
+
+
+def write_results(path: Path, job_id: UUID, results: Iterable[Mapping[str, Any]]) -> None:
+    """Write `{"job_id": ..., "results": [...]}`, replacing what is at `path`.
+
+    Each element, `{"frame_index": int, "result": dict}`, goes to the file on its own and on a line
+    of its own. When this returns, the file is flushed and fsynced; its directory entry is not.
+
+    Raises:
+        ResultError: an element cannot be JSON. The torn file is left to the caller, also after
+            an OSError.
+    """
+    with path.open("wb") as file:
+        file.write(b'{"job_id":"%s","results":[' % str(job_id).encode())
+        separator = b"\n"
+        for element in results:
+            file.write(separator)
+            file.write(_dump(element))
+            separator = b",\n"
+        file.write(b"\n]}\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def is_whole_results(path: Path, job_id: UUID) -> bool:
+    """Whether `path` holds a complete results document of that job; reads all of it."""
+    try:
+        document = orjson.loads(path.read_bytes())
+    except (FileNotFoundError, orjson.JSONDecodeError):
+        return False
+    return (
+        isinstance(document, dict)
+        and document.keys() == {"job_id", "results"}
+        and document["job_id"] == str(job_id)
+        and isinstance(document["results"], list)
+    )
+
+
+def _dump(element: Mapping[str, Any]) -> bytes:
+    try:
+        return _encode(element)
+    except orjson.JSONEncodeError as error:
+        where, why = _find_fault(element["result"])
+        raise ResultError(
+            f"The result of frame {element['frame_index']} is not JSON: {where} {why}."
+        ) from error
+
+
+def _encode(value: object) -> bytes:
+    return orjson.dumps(value, default=_convert, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _convert(value: object) -> object:
+    """What orjson does not know itself: see the list at the top."""
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, tuple):  # a named one
+        return list(value)
+    if hasattr(value, "tolist"):  # numpy: what is not contiguous, or has no native type
+        return value.tolist()
+    raise TypeError
+
+
+def _find_fault(value: object) -> tuple[str, str]:
+    """Where a value that cannot be encoded has its fault, as a path of keys, and which."""
+    where = "result"
+    for _ in range(MAX_DEPTH):
+        try:
+            children = list(_children(value))
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            return f"{where:.100}", f"cannot be converted: {reason:.100}"
+        for step, child in children:
+            if not _can_encode(child):
+                where, value = where + step, child
+                break
+        else:
+            return f"{where:.100}", _fault(value)
+    return f"{where:.100}...", "refers to itself or is nested too deep"
+
+
+def _fault(value: object) -> str:
+    """Why a value cannot be encoded although each of its children can."""
+    if isinstance(value, dict):
+        for key in value:
+            if type(key) is not str:
+                return f"has the key {key!r:.50} of type {type(key).__name__}"
+            if not _can_encode(key):
+                return f"has the key {key!r:.50}, which has lone surrogates"
+    if isinstance(value, dict | list | tuple):
+        return "is nested too deep"
+    if isinstance(value, str):
+        return "is a string with lone surrogates"
+    if isinstance(value, int):
+        return "is an integer of more than 64 bits"
+    return f"is of type {type(value).__name__}"
+
+
+def _can_encode(value: object) -> bool:
+    try:
+        _encode(value)
+    except orjson.JSONEncodeError:
+        return False
+    return True
+
+
+def _children(value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in fields(value) if not field.name.startswith("_")]
+        value = {name: getattr(value, name) for name in names}
+    if isinstance(value, dict):
+        yield from ((f"[{key!r:.50}]", child) for key, child in value.items())
+    elif isinstance(value, list | tuple):
+        yield from ((f"[{i}]", child) for i, child in enumerate(value))

@@ -1,0 +1,53 @@
+"""What a pipeline is called with."""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from app.services.video.picture import Image
+
+JPEG_QUALITY = 95
+
+
+class FramePayload(Mapping[str, Any]):
+    """One frame of a video.
+
+    frame_index: the frame's number in the video, from 0.
+    timestamp: seconds from the start of the presentation, as players count them: edit lists and
+        variable rates are followed.
+    frame: height x width x 3 array of uint8, C-contiguous, in the order blue, green, red.
+    image_bytes: the same frame as a JPEG of quality 95, encoded when first asked for.
+    """
+
+    _keys: tuple[Literal["frame_index", "timestamp", "frame", "image_bytes"], ...] = (
+        "frame_index",
+        "timestamp",
+        "frame",
+        "image_bytes",
+    )
+
+    def __init__(self, frame_index: int, frame: "Image", timestamp: float) -> None:
+        self.frame_index = frame_index
+        self.timestamp = timestamp
+        self.frame = frame
+
+    @cached_property
+    def image_bytes(self) -> bytes:
+        import simplejpeg
+
+        jpeg: bytes = simplejpeg.encode_jpeg(
+            self.frame, quality=JPEG_QUALITY, colorspace="BGR", colorsubsampling="420"
+        )
+        return jpeg
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._keys:
+            raise KeyError(key)
+        return getattr(self, key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
