@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.errors import StartupError
 from app.core.limits import DEFAULT_MAX_FRAME_PIXELS, DEFAULT_MAX_VIDEO_FRAMES
+from app.core.paths import in_home
 
 DEFAULT_DATA_DIR = Path("data")
 DATABASE_NAME = "foregsyte.duckdb"
@@ -17,7 +18,8 @@ GIB = 1024**3
 
 
 class Settings(BaseSettings):
-    """Relative paths count from the working directory and are resolved once, here.
+    """Relative paths count from the working directory, those with a leading `~/` from the home
+    folder, and are resolved once, here.
 
     Raises:
         pydantic.ValidationError: a value is missing its bounds; `Settings.load` says it in a line.
@@ -92,7 +94,8 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _resolve_paths(cls, values: dict[str, object]) -> dict[str, object]:
-        data_dir = Path(str(values.get("data_dir", DEFAULT_DATA_DIR))).resolve()
+        given = values.get("data_dir", DEFAULT_DATA_DIR)
+        data_dir = (given if isinstance(given, Path) else in_home(str(given))).resolve()
         url = values.get("database_url") or f"duckdb:///{data_dir / DATABASE_NAME}"
         return {**values, "data_dir": data_dir, "database_url": resolve_database_url(str(url))}
 
@@ -111,4 +114,4 @@ def resolve_database_url(url: str, base: Path | None = None) -> str:
     scheme, _, path = url.partition(":///")
     if scheme != "duckdb" or not path or path.startswith(":memory:"):
         return url
-    return f"duckdb:///{((base or Path.cwd()) / path).resolve()}"
+    return f"duckdb:///{((base or Path.cwd()) / in_home(path)).resolve()}"
