@@ -186,7 +186,8 @@ def is_part(part: object, whole: object) -> bool:
 @pytest.fixture
 def application(done: RolledBack, tmp_path: Path) -> Iterator[LocalServer]:
     environment = {"PYTHONPATH": str(done.clone.root / "server")}
-    with LocalServer(tmp_path / "data", env=environment, cwd=done.clone.root) as server:
+    data, bare = tmp_path / "data", ["--http", "auto"]
+    with LocalServer(data, options=bare, env=environment, cwd=done.clone.root) as server:
         yield server
 
 

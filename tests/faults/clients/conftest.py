@@ -1,0 +1,24 @@
+"""A server for the tests of one module, on each event loop."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import pytest
+
+from tests.faults.uploads.stored import files, jobs, videos
+from tests.support.pipelines import READY
+from tests.support.server import ServerProcess
+
+
+@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    """When the tests are over, each job must have its file, and there must be no other."""
+    loop: Literal["asyncio", "uvloop"] = request.param
+    folder = tmp_path_factory.mktemp(loop)
+    with ServerProcess(folder / "data", plugins=[READY], loop=loop) as server:
+        yield server
+        server.stop()
+        assert videos(jobs(server.data_dir)) <= files(server.data_dir)
+        assert not any(".incoming" in path for path in files(server.data_dir))
