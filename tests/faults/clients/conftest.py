@@ -1,4 +1,4 @@
-"""A server for the tests of one module, on each event loop."""
+"""A server for the tests of one module."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -10,13 +10,14 @@ from tests.support.pipelines import READY
 from tests.support.server import ServerProcess
 
 
-@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
+@pytest.fixture(scope="module")
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
-    """When the tests are over, each job must have its file, and there must be no other."""
-    loop: Literal["asyncio", "uvloop"] = request.param
-    folder = tmp_path_factory.mktemp(loop)
+    """On the event loop that its parameter may name. When the tests are over, each job must have
+    its file, and no upload may have left another."""
+    loop: Literal["asyncio", "uvloop"] | None = getattr(request, "param", None)
+    folder = tmp_path_factory.mktemp("server")
     with ServerProcess(folder / "data", plugins=[READY], loop=loop) as server:
         yield server
         server.stop()

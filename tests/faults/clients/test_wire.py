@@ -18,6 +18,8 @@ from tests.support.uploads import (
     request_head,
 )
 
+pytestmark = pytest.mark.parametrize("server", ["asyncio", "uvloop"], indirect=True)
+
 BODY = form_before_file() + FTYP + bytes(300_000) + END
 PLAIN = request_head(len(BODY))
 OFFERS = {
