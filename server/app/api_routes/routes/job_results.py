@@ -14,13 +14,13 @@ from app.models.job import JobStatus
 router = APIRouter()
 
 
+@router.head("/video/results/{job_id}", include_in_schema=False)
 @router.get(
     "/video/results/{job_id}",
     summary="Fetch the results",
     response_model=JobResults,
     responses=openapi.OF_RESULTS,
 )
-@router.head("/video/results/{job_id}", include_in_schema=False)
 async def get_job_results(job: JobDep, services: ServicesDep) -> StoredFile:
     """The results of a completed job, one element a frame."""
     if job.status is JobStatus.FAILED:
