@@ -55,7 +55,7 @@ def upload_receiver(request: Request) -> UploadReceiver:
         CrossSite: a browser says that a page of another website sends it, one that is not listed.
     """
     found = started(request.app)
-    if request.headers.get("sec-fetch-site") == "cross-site" and not is_listed(
+    if request.headers.get("Sec-Fetch-Site") == "cross-site" and not is_listed(
         request.headers.get("origin"), found.cors_origins
     ):
         raise CrossSite(
