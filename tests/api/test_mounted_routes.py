@@ -47,7 +47,8 @@ def strange_routes(app: FastAPI, client: TestClient, job_id: str) -> Iterator[st
 
 
 def hands_out_files(endpoint: Any) -> bool:
-    return bool(inspect.get_annotations(endpoint, eval_str=True).get("return") is FileResponse)
+    answer = inspect.get_annotations(endpoint, eval_str=True).get("return")
+    return isinstance(answer, type) and issubclass(answer, FileResponse)
 
 
 @pytest.fixture
