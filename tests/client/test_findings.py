@@ -11,7 +11,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.patches import Polygon
 
-from app.services import video_reader
+from app.services.video import reader
 from forgesyte_client import Client, Frame, Results
 from forgesyte_client.findings import NOTHING, corners, describe, detections, label, runs
 from forgesyte_client.plots import read_frames, spans
@@ -194,5 +194,5 @@ def test_frames_are_counted_and_turned_as_the_server_does(tmp_path: Path) -> Non
     pictures = dict(read_frames(video, {0, 1, 2}))
     assert pictures[1].shape == (128, 96, 3)
     limits = {"frame_stride": 1, "max_frame_pixels": 10**6, "max_video_frames": 10}
-    for index, frame in video_reader.read_frames(video, **limits):
+    for index, frame in reader.read_frames(video, **limits):
         assert np.abs(pictures[index].astype(int) - frame[:, :, ::-1]).max() < 3

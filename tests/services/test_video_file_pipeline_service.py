@@ -11,7 +11,7 @@ import pytest
 import simplejpeg
 
 from app.core import errors
-from app.services.frame_payload import FramePayload
+from app.services.video.payload import FramePayload
 from app.services.video_file_pipeline_service import VideoFilePipelineService
 from tests.clips import (
     change_boxes,

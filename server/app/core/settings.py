@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.errors import StartupError
+from app.core.limits import DEFAULT_MAX_FRAME_PIXELS, DEFAULT_MAX_VIDEO_FRAMES
 
 DEFAULT_DATA_DIR = Path("data")
 DATABASE_NAME = "foregsyte.duckdb"
@@ -60,13 +61,16 @@ class Settings(BaseSettings):
         description="How long a stop waits for the running job before it interrupts it.",
     )
     max_frame_pixels: int = Field(
-        default=8192 * 4320,
+        default=DEFAULT_MAX_FRAME_PIXELS,
         ge=1,
         le=2**31 - 1,
         description="Largest frame decoded, width × height.",
     )
     max_frames: int = Field(
-        default=1_000_000, ge=1, le=2**31 - 1, description="Most frames decoded of one video."
+        default=DEFAULT_MAX_VIDEO_FRAMES,
+        ge=1,
+        le=2**31 - 1,
+        description="Most frames decoded of one video.",
     )
 
     @classmethod

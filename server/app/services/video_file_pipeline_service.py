@@ -5,10 +5,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
-from app.services.frame_payload import FramePayload
-
-DEFAULT_MAX_FRAME_PIXELS = 8192 * 4320
-DEFAULT_MAX_VIDEO_FRAMES = 1_000_000
+from app.core.limits import DEFAULT_MAX_FRAME_PIXELS, DEFAULT_MAX_VIDEO_FRAMES
+from app.services.video.payload import FramePayload
 
 
 class DagService(Protocol):
@@ -54,7 +52,7 @@ class VideoFilePipelineService:
         if max_frames is not None:
             _require_positive("max_frames", max_frames)
 
-        from app.services.video_reader import read_frames  # loads PyAV: not before the first job
+        from app.services.video.reader import read_frames  # loads PyAV: not before the first job
 
         frames = read_frames(
             Path(mp4_path),

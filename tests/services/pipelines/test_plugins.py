@@ -10,9 +10,9 @@ import pytest
 
 from app.core.errors import PipelineError, UnknownPipeline
 from app.plugins.base import BasePlugin
-from app.services.frame_payload import FramePayload
 from app.services.pipelines.plugins import PluginTool
 from app.services.pipelines.registry import PLUGIN_GROUP, PipelineRegistry
+from app.services.video.payload import FramePayload
 from tests.fixtures.make_tiny_mp4 import FRAME_COUNT, TINY_MP4
 from tests.support.client import results, submit, wait_for
 from tests.support.plugins import INSTALLED

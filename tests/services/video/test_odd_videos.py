@@ -12,11 +12,8 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from PIL import Image as Pillow
 
-from app.services.video_file_pipeline_service import (
-    DEFAULT_MAX_FRAME_PIXELS,
-    DEFAULT_MAX_VIDEO_FRAMES,
-)
-from app.services.video_reader import Image, read_frames
+from app.core.limits import DEFAULT_MAX_FRAME_PIXELS, DEFAULT_MAX_VIDEO_FRAMES
+from app.services.video.reader import Image, read_frames
 from tests.clips import (
     box,
     change_boxes,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.core import errors
-from app.services.video_reader import Image, read_frames
+from app.services.video.reader import Image, read_frames
 from tests.clips import (
     box,
     change_boxes,
@@ -252,8 +252,8 @@ def read_apart(path: Path) -> tuple[str, int]:
     """What reading it in a process of its own ends in, and the most memory that took, in MB."""
     code = f"""
 from pathlib import Path
-from app.services.video_file_pipeline_service import *
-from app.services.video_reader import read_frames
+from app.core.limits import *
+from app.services.video.reader import read_frames
 limits = dict(max_frame_pixels=DEFAULT_MAX_FRAME_PIXELS, max_video_frames=DEFAULT_MAX_VIDEO_FRAMES)
 try:
     print(sum(1 for _ in read_frames(Path({str(path)!r}), frame_stride=1, **limits)))

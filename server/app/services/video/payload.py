@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from app.services.video_reader import Image
+    from app.services.video.reader import Image
 
 JPEG_QUALITY = 95
 

@@ -27,7 +27,7 @@ from app.core.errors import (
     TruncatedVideo,
     UnsupportedCodec,
 )
-from app.services import mp4_boxes
+from app.services.video import boxes
 
 Image: TypeAlias = NDArray[np.uint8]
 """Height x width x 3, C-contiguous, in the order blue, green, red."""
@@ -45,19 +45,19 @@ def read_frames(
     yielded before is then not to be used.
     """
     with path.open("rb", buffering=0) as file:
-        layout = mp4_boxes.inspect(file, max_video_frames)
-        with _open(mp4_boxes.VideoOnly(file, layout), max_frame_pixels) as container:
+        layout = boxes.inspect(file, max_video_frames)
+        with _open(boxes.VideoOnly(file, layout), max_frame_pixels) as container:
             stream = _main_stream(container)
             _check_size(stream, max_frame_pixels)
             to_bgr = VideoReformatter()
-            judge = _Judge(stream, layout)
-            for index, frame in enumerate(_decode(container, stream, judge, max_frame_pixels)):
-                mp4_boxes.check_count(index + 1, max_video_frames)
+            checker = _IntegrityChecker(stream, layout)
+            for index, frame in enumerate(_decode(container, stream, checker, max_frame_pixels)):
+                boxes.check_count(index + 1, max_video_frames)
                 if index % frame_stride == 0:
                     yield index, _upright_bgr(frame, to_bgr)
 
 
-def _open(file: mp4_boxes.VideoOnly, max_frame_pixels: int) -> InputContainer:
+def _open(file: boxes.VideoOnly, max_frame_pixels: int) -> InputContainer:
     # FFmpeg guesses from the content: unless told the format, a text file can make it play others.
     options = _bounded(max_frame_pixels)
     try:
@@ -86,16 +86,19 @@ def _main_stream(container: InputContainer) -> VideoStream:
 
 
 def _decode(
-    container: InputContainer, stream: VideoStream, judge: "_Judge", max_frame_pixels: int
+    container: InputContainer,
+    stream: VideoStream,
+    checker: "_IntegrityChecker",
+    max_frame_pixels: int,
 ) -> Iterator[VideoFrame]:
-    stream.thread_type = judge.thread_type
+    stream.thread_type = checker.thread_type
     stream.codec_context.options = _bounded(max_frame_pixels)
     try:
         for packet in container.demux(stream):
-            judge.look_at_packet(packet)
+            checker.check_packet(packet)
             for frame in packet.decode():
                 _check_size(frame, max_frame_pixels)
-                judge.look_at_frame(frame)
+                checker.check_frame(frame)
                 yield frame
     except av.FFmpegError as error:
         _check_size(stream, max_frame_pixels)
@@ -104,11 +107,11 @@ def _decode(
             raise FrameTooLarge(
                 f"A frame is larger than the limit of {max_frame_pixels} pixels."
             ) from error
-        raise judge.damaged() from error
-    judge.look_back()
+        raise checker.damaged() from error
+    checker.finish()
 
 
-class _Judge:
+class _IntegrityChecker:
     """Tells whether a video is whole, from what comes in and out of its decoder.
 
     Errors are not enough. A decoder that works on several frames at once reports none when packets
@@ -123,7 +126,7 @@ class _Judge:
         {"av1", "h264", "hevc", "jpeg2000", "mjpeg", "mpeg1video", "mpeg2video", "png", "vp9"}
     )
 
-    def __init__(self, stream: VideoStream, layout: mp4_boxes.Layout) -> None:
+    def __init__(self, stream: VideoStream, layout: boxes.Layout) -> None:
         self._announced = layout.frames.get(stream.id, 0)
         self._fragmented = layout.fragmented
         self._index = stream.index_entries
@@ -140,24 +143,24 @@ class _Judge:
         self._due: list[int] = []
         self._shown: list[int | None] = []
 
-    def look_at_packet(self, packet: "Packet[VideoStream]") -> None:
+    def check_packet(self, packet: "Packet[VideoStream]") -> None:
         if packet.is_corrupt:
             raise self._truncated()
         if packet.size == 0:  # it only flushes the decoder
             return
         self._packets += 1
-        self._look_at_gap(packet)
+        self._check_gap(packet)
         if packet.pts is not None and not packet.is_discard:  # edit lists discard
             self._due.append(packet.pts)
 
-    def look_at_frame(self, frame: VideoFrame) -> None:
+    def check_frame(self, frame: VideoFrame) -> None:
         if frame.is_corrupt:
             raise self.damaged()
         self._shown.append(frame.pts)
         self._decoded += 1
         self._interlaced |= frame.interlaced_frame
 
-    def look_back(self) -> None:
+    def finish(self) -> None:
         # An edit list can shorten the index of the whole file, but not those of fragments.
         listed = max(len(self._index), self._announced if self._fragmented else 0)
         if self._packets < listed and self._packets < listed - self._empty_packets():
@@ -178,7 +181,7 @@ class _Judge:
             return f"Decoded {self._decoded} frames"
         return f"Decoded {self._decoded} of {self._announced} frames"
 
-    def _look_at_gap(self, packet: "Packet[VideoStream]") -> None:
+    def _check_gap(self, packet: "Packet[VideoStream]") -> None:
         """Fragments whose numbers leave some out, and whose time does too, are not all there.
 
         Either alone can be right: a recording has pauses, and the numbers may go to other tracks.

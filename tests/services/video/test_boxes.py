@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from app.services.mp4_boxes import VideoOnly, inspect
+from app.services.video.boxes import VideoOnly, inspect
 from tests.clips import encode_beside, index_first, second_video, sound, top_level_boxes
 
 
