@@ -18,8 +18,9 @@ from forgesyte_client.errors import (
     ServerUnavailable,
     WaitTimeout,
 )
-from forgesyte_client.models import Done, Frame, Job, JobStatus, Results
+from forgesyte_client.models import Frame, Job, JobStatus
 from forgesyte_client.progress import Observer, Step
+from forgesyte_client.results import Done, Results
 
 __all__ = [
     "DEFAULT_URL",

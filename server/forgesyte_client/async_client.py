@@ -21,8 +21,9 @@ from forgesyte_client.errors import (
     OutcomeUnknown,
     WaitTimeout,
 )
-from forgesyte_client.models import Done, Job, JobStatus, Results
+from forgesyte_client.models import Job, JobStatus
 from forgesyte_client.progress import Observer, Step, counted, guarded, observed
+from forgesyte_client.results import Done, Results
 from forgesyte_client.upload import Upload
 
 DEFAULT_URL = "http://127.0.0.1:8000"

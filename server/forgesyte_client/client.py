@@ -8,8 +8,9 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeVar
 
 from forgesyte_client.async_client import DEFAULT_URL, AsyncClient, FilePath, JobId
-from forgesyte_client.models import Done, Job, Results
+from forgesyte_client.models import Job
 from forgesyte_client.progress import Observer
+from forgesyte_client.results import Done, Results
 
 T = TypeVar("T")
 

@@ -1,7 +1,7 @@
 """Results as pictures of matplotlib."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from math import ceil, copysign
 from pathlib import Path
@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from forgesyte_client.findings import corners, detections, label, numbers, runs
-from forgesyte_client.models import Results
+from forgesyte_client.models import Frame
 
 FRAMES_SHOWN = 6
 LABEL_CHARACTERS = 40
@@ -25,16 +25,16 @@ OUTLINE = "#e6194b"
 OUTLINE_MARGIN_PIXELS = 3.0
 
 
-def timeline(results: Results, *, most: int, ax: Axes | None) -> Axes:
-    seen = frames_by_label(results)
+def timeline(frames: Sequence[Frame], *, most: int, ax: Axes | None) -> Axes:
+    seen = indices_by_label(frames)
     if ax is None:
         height = 1 + 0.3 * min(len(seen), most) if seen else 3
         _, ax = plt.subplots(figsize=(9, height), layout="constrained")
     if seen:
         draw_bars(ax, seen, most)
     else:
-        draw_lines(ax, results)
-    ax.set_xlim(-0.5, max((frame.frame_index for frame in results), default=0) + 0.5)
+        draw_lines(ax, frames)
+    ax.set_xlim(-0.5, max((frame.frame_index for frame in frames), default=0) + 0.5)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("frame")
     return ax
@@ -52,46 +52,46 @@ def draw_bars(ax: Axes, seen: Mapping[str, Sequence[int]], most: int) -> None:
         ax.set_title(f"the {len(rows)} most frequent of {len(seen)} findings")
 
 
-def draw_lines(ax: Axes, results: Results) -> None:
+def draw_lines(ax: Axes, frames: Sequence[Frame]) -> None:
     """A line for each number that the frames have, all of them scaled to one height."""
-    names = {name for frame in results for name in numbers(frame.result)}
+    names = {name for frame in frames for name in numbers(frame.result)}
     if not names:
         ax.set_title("nothing was found")
         return
-    indices = [frame.frame_index for frame in results]
+    indices = [frame.frame_index for frame in frames]
     for name in sorted(names):
-        values = np.array([numbers(frame.result).get(name, np.nan) for frame in results])
+        values = np.array([numbers(frame.result).get(name, np.nan) for frame in frames])
         largest = np.nanmax(np.abs(values))
         ax.plot(indices, values / (largest or 1), label=f"{name} (up to {largest:.3g})")
     ax.legend()
     ax.set_ylabel("share of the largest value")
 
 
-def frames(
-    results: Results, video: Path, frame_indices: Sequence[int] | None, *, columns: int
+def pictures(
+    frames: Sequence[Frame], video: Path, frame_indices: Sequence[int] | None, *, columns: int
 ) -> Figure:
-    wanted = first_frames(results) if frame_indices is None else list(frame_indices)
-    found = {frame.frame_index: detections(frame.result) for frame in results}
+    wanted = first_indices(frames) if frame_indices is None else list(frame_indices)
+    found = {frame.frame_index: detections(frame.result) for frame in frames}
     columns = max(1, min(columns, len(wanted)))
     rows = max(1, ceil(len(wanted) / columns))
     figure, grid = plt.subplots(
         rows, columns, figsize=(4 * columns, 3 * rows), squeeze=False, layout="constrained"
     )
-    pictures = dict(read_frames(video, set(wanted)))
+    images = dict(read_frames(video, set(wanted)))
     for ax in grid.flat:
         ax.set_axis_off()
     for ax, index in zip(grid.flat, wanted, strict=False):
-        ax.imshow(pictures[index])
+        ax.imshow(images[index])
         ax.set_title(f"frame {index}")
         for detection in found.get(index, []):
             outline(ax, corners(detection), label(detection))
     return figure
 
 
-def frames_by_label(results: Results) -> dict[str, list[int]]:
+def indices_by_label(frames: Iterable[Frame]) -> dict[str, list[int]]:
     """The frames in which each label was seen, in order."""
     seen = defaultdict(list)
-    for frame in results:
+    for frame in frames:
         for name in {label(detection) for detection in detections(frame.result)}:
             seen[name].append(frame.frame_index)
     return dict(seen)
@@ -100,13 +100,13 @@ def frames_by_label(results: Results) -> dict[str, list[int]]:
 def spans(indices: Sequence[int]) -> Iterator[tuple[float, int]]:
     """Where the bars of consecutive frames begin, and how long they are."""
     for _, group in groupby(enumerate(indices), key=lambda pair: pair[1] - pair[0]):
-        frames = [index for _, index in group]
-        yield frames[0] - 0.5, len(frames)
+        span = [index for _, index in group]
+        yield span[0] - 0.5, len(span)
 
 
-def first_frames(results: Results) -> list[int]:
+def first_indices(frames: Iterable[Frame]) -> list[int]:
     """The first frame of each of the first findings, or of the video if there are none."""
-    beginnings = [frames[0] for frames, _ in runs(results)]
+    beginnings = [run[0] for run, _ in runs(frames)]
     found = [frame.frame_index for frame in beginnings if detections(frame.result)]
     return (found or [frame.frame_index for frame in beginnings])[:FRAMES_SHOWN]
 

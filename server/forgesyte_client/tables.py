@@ -1,28 +1,29 @@
 """Results as tables of pandas."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from forgesyte_client.findings import detections as detections_in
-from forgesyte_client.models import Results
+from forgesyte_client.findings import detections
+from forgesyte_client.models import Frame
 
 
-def frames(results: Results) -> pd.DataFrame:
-    return _table([frame.result for frame in results], [frame.frame_index for frame in results])
+def by_frame(frames: Iterable[Frame]) -> pd.DataFrame:
+    return _table([(frame.frame_index, frame.result) for frame in frames])
 
 
-def detections(results: Results) -> pd.DataFrame:
-    found = [
-        (frame.frame_index, detection)
-        for frame in results
-        for detection in detections_in(frame.result)
-    ]
-    return _table([detection for _, detection in found], [index for index, _ in found])
+def by_detection(frames: Iterable[Frame]) -> pd.DataFrame:
+    return _table(
+        [
+            (frame.frame_index, detection)
+            for frame in frames
+            for detection in detections(frame.result)
+        ]
+    )
 
 
-def _table(rows: Sequence[Mapping[str, Any]], frame_indices: list[int]) -> pd.DataFrame:
-    table = pd.json_normalize(list(rows))
-    table.index = pd.Index(frame_indices, name="frame_index", dtype="int64")
+def _table(rows: Sequence[tuple[int, Mapping[str, Any]]]) -> pd.DataFrame:
+    table = pd.json_normalize([values for _, values in rows])
+    table.index = pd.Index([index for index, _ in rows], name="frame_index", dtype="int64")
     return table

@@ -13,8 +13,8 @@ import pytest
 from packaging.requirements import Requirement
 
 import forgesyte_client
-from app import cli
 from app.api_routes.error_handlers import STATUSES
+from app.cli import exit_codes
 from app.core.settings import ENV_PREFIX, Settings
 from app.main import create_app
 from app.models.job import JobStatus
@@ -187,7 +187,7 @@ def test_the_client_s_errors_are_described_and_no_others() -> None:
 
 def test_the_exit_codes_are_those_of_the_command() -> None:
     described = rows(section(text_of("Endpoints"), "Exit codes of the command line"))
-    printed = re.findall(r"^(\d+)  (.+)$", cli.EPILOG, re.MULTILINE)
+    printed = re.findall(r"^(\d+)  (.+)$", exit_codes.EXPLAINED, re.MULTILINE)
     assert [
         (code, when.replace("`", "")) for code, when in described if code.isdecimal()
     ] == printed

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from app.cli import cli
+from app.cli.commands import cli
 from tests.fixtures.make_tiny_mp4 import FRAME_COUNT, TEXT, TINY_MP4
 from tests.support.server import ServerProcess
 

@@ -20,7 +20,10 @@ class BasePlugin(ABC):
     tools: dict[str, dict[str, Any]]
 
     def __init__(self) -> None:
-        """Raise ValueError, naming the plugin and the tool, for an attribute that is not so."""
+        """
+        Raises:
+            ValueError: an attribute is not as it must be; names the plugin and the tool.
+        """
         plugin = type(self).__name__
         name, tools = getattr(self, "name", None), getattr(self, "tools", None)
         if not isinstance(name, str) or not name:
@@ -49,7 +52,11 @@ class BasePlugin(ABC):
     @abstractmethod
     def run_tool(self, tool_name: str, args: dict[str, Any]) -> Any:
         """Run a tool on `args["image_bytes"]`, an encoded image, and return its answer: a dict or
-        a pydantic model. Raise ValueError for a tool that there is not."""
+        a pydantic model.
+
+        Raises:
+            ValueError: there is no such tool.
+        """
 
     def validate(self) -> None:  # noqa: B027
         """Called once after the plugin is made: the place to load models. May raise."""

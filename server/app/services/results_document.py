@@ -33,7 +33,8 @@ MAX_DEPTH = 254
 def as_json(answer: Mapping[str, Any], frame_index: int) -> dict[str, Any]:
     """Return a copy of a pipeline's answer made of JSON's types only.
 
-    Raises ResultError, naming the frame and the offending key.
+    Raises:
+        ResultError: names the frame and the offending key.
     """
     element = orjson.loads(_dump({"frame_index": frame_index, "result": answer}))
     converted: dict[str, Any] = element["result"]
@@ -46,8 +47,9 @@ def write_results(path: Path, job_id: UUID, results: Iterable[Mapping[str, Any]]
     Each element, `{"frame_index": int, "result": dict}`, goes to the file on its own and on a line
     of its own. When this returns, the file is flushed and fsynced; its directory entry is not.
 
-    Raises ResultError for an element that cannot be JSON, and OSError. The torn file is then left
-    to the caller.
+    Raises:
+        ResultError: an element cannot be JSON. The torn file is left to the caller, also after
+            an OSError.
     """
     with path.open("wb") as file:
         file.write(b'{"job_id":"%s","results":[' % str(job_id).encode())

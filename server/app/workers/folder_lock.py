@@ -14,7 +14,11 @@ class FolderLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Raise BlockingIOError when the folder is locked, OSError when it cannot be."""
+        """
+        Raises:
+            BlockingIOError: another one holds it.
+            OSError: the folder cannot be locked.
+        """
         descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -21,7 +21,8 @@ MESSAGES = (str, dict, list, bool)
 def load_tools(entry: EntryPoint) -> dict[str, "PluginTool"]:
     """Import and make the plugin of an entry point, and return its tools by pipeline id.
 
-    Raises whatever the plugin's code raises, and TypeError for a plugin that offers no tools.
+    Raises:
+        TypeError: the plugin offers no tools. What its code raises comes as it is.
     """
     plugin = entry.load()()
     for hook in ("validate", "on_load"):
@@ -58,8 +59,9 @@ class PluginTool:
     def __call__(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Return the tool's answer; of `{"success": True, "result": {...}}`, the result alone.
 
-        Raises PipelineError when the answer reports an error: plugins often do not raise. An
-        `error` that is no message but a number or an array is a measure.
+        Raises:
+            PipelineError: the answer reports an error: plugins often do not raise. An `error` that
+                is no message but a number or an array is a measure.
         """
         frame_index = payload["frame_index"]
         args = {IMAGE: payload[IMAGE], "frame_index": frame_index}

@@ -77,7 +77,11 @@ class PipelineRegistry:
         return sorted(self._entries.keys() | self._pipelines.keys())
 
     def require(self, pipeline_id: str) -> None:
-        """Raise UnknownPipeline, naming the known ones, unless there is such a pipeline."""
+        """Nothing happens when there is such a pipeline.
+
+        Raises:
+            UnknownPipeline: there is none; names the known ones.
+        """
         if pipeline_id in self._entries or pipeline_id in self._pipelines:
             return
         plugin, _, _ = pipeline_id.partition(".")
@@ -95,8 +99,9 @@ class PipelineRegistry:
     def run_pipeline(self, pipeline_id: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Run one frame and return the answer as plain JSON values, see `results.as_json`.
 
-        Raises PipelineError when the pipeline cannot be built or answers something else than a
-        dict, ResultError when the answer cannot be JSON, and whatever the pipeline raises.
+        Raises:
+            PipelineError: the pipeline cannot be built or answers something else than a dict.
+            ResultError: the answer cannot be JSON. What the pipeline raises comes as it is.
         """
         answer = self._pipeline(pipeline_id)(payload)
         frame_index = payload["frame_index"]

@@ -17,9 +17,9 @@ from rich.text import Text
 from forgesyte_client import Done, Step
 
 
-class Bars:
-    """Shown on standard output or error, whichever is a terminal, unless standard output is a pipe:
-    what reads it may write to that terminal.
+class Display:
+    """The bars are on standard output or error, whichever is a terminal, unless standard output is
+    a pipe: what reads it may write to that terminal.
 
     Whatever is to appear on the same terminal meanwhile has to be printed here, so that it stands
     above them and is not overwritten.
@@ -70,7 +70,7 @@ class Bars:
             self._progress.update(task, state=step.status)
             self.jobs[step.job_id] = step.subject
 
-    def drop(self, done: Done) -> None:
+    def remove(self, done: Done) -> None:
         """The file is done: its line goes."""
         if done.job_id is not None:
             self.jobs.pop(done.job_id, None)
