@@ -13,7 +13,8 @@ from app.services.pipelines.registry import PipelineRegistry
 from app.services.storage.local_storage import LocalStorage
 from app.workers import worker as worker_module
 from tests.fixtures import make_tiny_mp4
-from tests.workers.conftest import TINY, Bench, Dag, recording
+from tests.support.dags import Dag
+from tests.workers.conftest import TINY, Bench, recording
 
 
 class Odd(BaseException):

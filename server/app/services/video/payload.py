@@ -37,6 +37,12 @@ class FramePayload(Mapping[str, Any]):
         )
         return jpeg
 
+    @cached_property
+    def digest(self) -> bytes:
+        import xxhash
+
+        return xxhash.xxh3_128_digest(self.frame.data)
+
     def __getitem__(self, key: str) -> Any:
         if key not in self._keys:
             raise KeyError(key)

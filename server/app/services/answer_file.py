@@ -1,0 +1,111 @@
+"""The answers of a job that is not over, in one file.
+
+The file begins with a digest of its fingerprint. Behind it there are entries, one for each answer:
+the digest of the frame's pixels, the number of bytes of the answer, a checksum of all of it, and
+the answer as JSON. An entry is with the kernel when `append` returns, so it outlives the process.
+"""
+
+import os
+from pathlib import Path
+from struct import Struct
+from threading import Lock
+from types import TracebackType
+from typing import Self
+
+import xxhash
+
+FORMAT = "answers 1"
+
+_DIGEST_BYTES = 16
+_HEAD = Struct(f"<{_DIGEST_BYTES}sI")
+_CHECKSUM_BYTES = 8
+_FRAME = _HEAD.size + _CHECKSUM_BYTES
+_NO_DIGEST = bytes(_DIGEST_BYTES)
+
+
+class AnswerFile:
+    """Opens the file at `path`, which is made when missing; `append` may be called by any thread.
+
+    What a file with the same fingerprint holds can be found by `find`, but for what is torn; a
+    file with another one is emptied. Without a fingerprint it is emptied at once, and removed when
+    it is closed.
+    """
+
+    def __init__(self, path: Path, fingerprint: str | None) -> None:
+        self._path = path
+        self._stays = fingerprint is not None
+        self._lock = Lock()
+        self._found: dict[bytes, int] = {}
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            self._begin(xxhash.xxh3_128_digest(f"{FORMAT} {fingerprint}".encode()))
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        os.close(self._file)
+        if not self._stays:
+            self._path.unlink(missing_ok=True)
+
+    def find(self, digest: bytes) -> int | None:
+        """Where an answer lies that was in the file when it was opened."""
+        return self._found.get(digest)
+
+    def append(self, answer: bytes, digest: bytes = _NO_DIGEST) -> int:
+        """Write an answer, and return where it lies."""
+        head = _HEAD.pack(digest, len(answer))
+        entry = b"".join([head, _checksum(head, answer), answer])
+        with self._lock:
+            offset = self._end
+            written = 0
+            while written < len(entry):  # what a full disk leaves behind is written over
+                written += os.pwrite(self._file, entry[written:], offset + written)
+            self._end += len(entry)
+        return offset
+
+    def read(self, offset: int) -> bytes:
+        """The answer that lies there."""
+        _, length = _HEAD.unpack(os.pread(self._file, _HEAD.size, offset))
+        return os.pread(self._file, length, offset + _FRAME)
+
+    def _begin(self, header: bytes) -> None:
+        self._end = len(header)
+        if self._stays and os.pread(self._file, len(header), 0) == header:
+            self._read_entries()
+        else:
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, header, 0)
+        os.ftruncate(self._file, self._end)
+
+    def _read_entries(self) -> None:
+        """Find the whole entries. What is behind the last of them is torn."""
+        offset, size = self._end, os.fstat(self._file).st_size
+        while offset + _FRAME <= size:
+            frame = os.pread(self._file, _FRAME, offset)
+            head, checksum = frame[: _HEAD.size], frame[_HEAD.size :]
+            digest, length = _HEAD.unpack(head)
+            start = offset
+            offset += _FRAME + length
+            if offset > size:
+                break
+            if checksum == _checksum(head, os.pread(self._file, length, start + _FRAME)):
+                self._found[digest] = start
+                self._end = offset
+
+
+def _checksum(head: bytes, answer: bytes) -> bytes:
+    checksum = xxhash.xxh3_64(head)
+    checksum.update(answer)
+    return checksum.digest()
