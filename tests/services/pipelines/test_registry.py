@@ -144,7 +144,8 @@ def test_a_pure_pipeline_has_an_instance_for_each_thread(registry_of: Any) -> No
 
         def work(_: int) -> dict[str, Any]:
             together.wait(10)
-            return pipeline.answer(PAYLOAD)
+            answer: dict[str, Any] = pipeline.answer(PAYLOAD)
+            return answer
 
         with ThreadPoolExecutor(3) as threads:
             answers = [*threads.map(work, range(3)), *threads.map(work, range(3))]

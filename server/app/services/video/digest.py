@@ -28,9 +28,9 @@ def digest_of(frame: VideoFrame) -> bytes:
 
 def _description(frame: VideoFrame) -> bytes:
     tags = (frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc)
-    numbers = pack("<7i", frame.width, frame.height, frame.interlaced_frame, *map(int, tags))
+    numbers = pack("<7i", frame.width, frame.height, frame.interlaced_frame, *tags)
     matrix = frame.side_data.get("DISPLAYMATRIX")
-    return b"|".join([frame.format.name.encode(), numbers, bytes(matrix) if matrix else b""])
+    return b"|".join([frame.format.name.encode(), numbers, memoryview(matrix) if matrix else b""])
 
 
 def _row_bytes(frame: VideoFrame) -> list[int]:
