@@ -7,6 +7,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
@@ -109,6 +110,50 @@ def splice(path: Path, clips: Iterable[Path]) -> Path:
                         output.mux(packet)
                 offset = end
     return path
+
+
+def remux(path: Path, source: Path, change: Callable[[int, bytes], bytes | None]) -> Path:
+    """Put packets, each changed or (None) left out, into a file of their own, all to be shown."""
+    options = {"use_editlist": "0"}
+    with av.open(source) as input, av.open(path, "w", format="mp4", options=options) as output:
+        track = output.add_stream_from_template(input.streams.video[0])
+        for number, packet in enumerate(input.demux(video=0)):
+            content = change(number, bytes(packet)) if packet.size else None
+            if content is not None:
+                changed = Packet(content)
+                changed.pts, changed.dts = packet.pts, packet.dts
+                changed.duration = packet.duration or 0
+                changed.time_base, changed.is_keyframe = packet.time_base, packet.is_keyframe
+                changed.stream = track
+                output.mux(changed)
+    return path
+
+
+def without_units(packet: bytes, kind: int) -> bytes:
+    """A packet of H.264 without its NAL units of a type."""
+    kept, start = [], 0
+    while start < len(packet):
+        end = start + 4 + int.from_bytes(packet[start : start + 4], "big")
+        if packet[start + 4] & 31 != kind:
+            kept.append(packet[start:end])
+        start = end
+    return b"".join(kept)
+
+
+def with_matrix(data: bytes, a: float, b: float, c: float, d: float) -> bytes:
+    """The same file, its track's matrix mapping (x, y) to (a x + c y, b x + d y)."""
+    a, b, c, d = (round(value * 0x10000) for value in (a, b, c, d))
+    matrix = numbers(a, b, 0, c, d, 0, 0, 0, 2**30)
+    return change_boxes(data, b"tkhd", lambda body: body[:40] + matrix + body[76:])
+
+
+def with_edits(data: bytes, *edits: tuple[int, int]) -> bytes:
+    """The same file, showing parts of so many milliseconds, from these ticks (-1: nothing) on."""
+    entries = [numbers(duration, time, 0x10000) for duration, time in edits]
+    content = b"".join([numbers(0, len(entries)), *entries])
+    lasting = numbers(sum(duration for duration, _ in edits))
+    data = change_boxes(data, b"tkhd", lambda body: body[:20] + lasting + body[24:])
+    return change_boxes(data, b"elst", lambda _: content)
 
 
 def box(kind: bytes, *content: bytes) -> bytes:

@@ -3,13 +3,15 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from math import ceil, copysign
+from math import atan2, ceil, copysign, pi
 from pathlib import Path
+from typing import Any
 
 import av
 import matplotlib.pyplot as plt
 import numpy as np
 from av.stream import Disposition
+from av.video.frame import VideoFrame
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
@@ -127,10 +129,23 @@ def read_frames(path: Path, wanted: Collection[int]) -> Iterator[tuple[int, NDAr
                 return
             if index in left:
                 left.remove(index)
-                image = frame.to_ndarray(format="rgb24")
-                yield index, np.rot90(image, round(frame.rotation / 90))
+                yield index, upright(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), frame)
     if left:
         raise IndexError(f"{path.name} has no frame {min(left)}")
+
+
+def upright(image: NDArray[np.uint8], frame: VideoFrame) -> NDArray[np.uint8]:
+    """Turned and mirrored as the display matrix says: (x, y) goes to (a x + c y, b x + d y)."""
+    try:
+        matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV has no name for other data of the frame, and lists none then
+        return np.rot90(image, round(frame.rotation / 90))
+    if matrix is None:
+        return image
+    a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32).tolist()
+    if a * d < b * c:
+        image = image[::-1]
+    return np.rot90(image, -round(atan2(b, a) / (pi / 2)))
 
 
 def outline(ax: Axes, points: Sequence[tuple[float, float]], text: str) -> None:

@@ -15,7 +15,7 @@ from app.services.video import reader
 from forgesyte_client import Client, Frame, Results
 from forgesyte_client.findings import NOTHING, corners, describe, detections, label, runs
 from forgesyte_client.plots import read_frames, spans
-from tests.clips import encode_clip, frame_number, numbered_frames
+from tests.clips import encode_clip, frame_number, numbered_frames, with_matrix
 from tests.fixtures.make_tiny_mp4 import CODE, FRAME_COUNT, TEXT, TINY_MP4
 from tests.support.server import ServerProcess
 
@@ -180,19 +180,24 @@ def test_the_frames_shown_are_the_right_ones(tmp_path: Path) -> None:
         results.plot_frames(video, [12])
 
 
-def test_frames_are_counted_and_turned_as_the_server_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        *((1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)),
+        *((-1, 0, 0, 1), (1, 0, 0, -1), (0, 1, 1, 0), (0, -1, -1, 0)),
+    ],
+)
+def test_frames_are_counted_and_turned_as_the_server_does(
+    tmp_path: Path, matrix: tuple[int, int, int, int]
+) -> None:
     images = numbered_frames(3)
     for image in images:
         image[:48, :64] = 230
     video = encode_clip(tmp_path / "video.mp4", images)
-    matrix = video.read_bytes()
-    upright = (65536).to_bytes(4, "big") + bytes(12) + (65536).to_bytes(4, "big")
-    turned = bytes(4) + (65536).to_bytes(4, "big") + bytes(4)
-    turned += (-65536).to_bytes(4, "big", signed=True) + bytes(4)
-    assert matrix.count(upright) == 2  # of the movie and of its track
-    video.write_bytes(turned.join(matrix.rsplit(upright, 1)))
+    video.write_bytes(with_matrix(video.read_bytes(), *matrix))
     pictures = dict(read_frames(video, {0, 1, 2}))
-    assert pictures[1].shape == (128, 96, 3)
+    assert pictures[1].shape == ((96, 128, 3) if matrix[0] else (128, 96, 3))
     limits = {"frame_stride": 1, "max_frame_pixels": 10**6, "max_video_frames": 10}
-    for index, frame in reader.read_frames(video, **limits):
-        assert np.abs(pictures[index].astype(int) - frame[:, :, ::-1]).max() < 3
+    for frame in reader.read_frames(video, **limits):
+        difference = pictures[frame.index].astype(int) - frame.image[:, :, ::-1]
+        assert np.abs(difference).max() < 3

@@ -35,7 +35,7 @@ class AnswerFile:
         self._path = path
         self._stays = fingerprint is not None
         self._lock = Lock()
-        self._found: dict[bytes, int] = {}
+        self._places: dict[bytes, int] = {}
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             self._begin(xxhash.xxh3_128_digest(f"{FORMAT} {fingerprint}".encode()))
@@ -60,8 +60,8 @@ class AnswerFile:
             self._path.unlink(missing_ok=True)
 
     def find(self, digest: bytes) -> int | None:
-        """Where an answer lies that was in the file when it was opened."""
-        return self._found.get(digest)
+        """Where the answer to that frame lies, if it is in the file."""
+        return self._places.get(digest)
 
     def append(self, answer: bytes, digest: bytes = _NO_DIGEST) -> int:
         """Write an answer, and return where it lies."""
@@ -73,6 +73,8 @@ class AnswerFile:
             while written < len(entry):  # what a full disk leaves behind is written over
                 written += os.pwrite(self._file, entry[written:], offset + written)
             self._end += len(entry)
+            if digest != _NO_DIGEST:
+                self._places[digest] = offset
         return offset
 
     def read(self, offset: int) -> bytes:
@@ -101,7 +103,7 @@ class AnswerFile:
             if offset > size:
                 break
             if checksum == _checksum(head, os.pread(self._file, length, start + _FRAME)):
-                self._found[digest] = start
+                self._places[digest] = start
                 self._end = offset
 
 

@@ -86,7 +86,7 @@ class VideoFilePipelineService:
             max_video_frames=self._max_video_frames,
         )
         with self._opened(pipeline_id) as dag_service, closing(frames):
-            payloads = (FramePayload(index, frame) for index, frame in frames)
+            payloads = (FramePayload(frame.index, frame, frame.timestamp) for frame in frames)
             answers = _answers(dag_service, pipeline_id, islice(payloads, max_frames))
             return [{"frame_index": index, "result": result} for index, result in answers]
 

@@ -37,7 +37,7 @@ class JobDag:
 
     An answer is written as JSON to the job's answer file. `run_pipeline` returns its place there,
     for `results` to read when the run is over. Of a pure pipeline, answers that are in the file
-    from an earlier start of the job are not asked for again.
+    are not asked for again, also those from an earlier start of the job.
 
     Raises, from `run_pipeline`:
         JobInterrupted: the event is set.

@@ -98,7 +98,7 @@ class ThreeFrames:
             {
                 "frame_index": index,
                 "result": self._dag_service.run_pipeline(
-                    pipeline_id, FramePayload(index, NO_IMAGE)
+                    pipeline_id, FramePayload(index, NO_IMAGE, 0.0)
                 ),
             }
             for index in range(FRAMES)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from app.services.video_file_pipeline_service import VideoFilePipelineService
+from tests.clips import top_level_boxes
 
 EXTREMES = (b"\0\0\0\0", b"\0\0\0\1", b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"\xff\xff\xff\xff")
 
@@ -16,8 +17,8 @@ class Nothing:
         return {}
 
 
-def run(path: Path) -> str:
-    """Run the service on a file: "list", or the name of what it raised."""
+def run(path: Path, whole: int) -> str:
+    """Run the service on a file: "list", "fewer" than of the whole file, or what it raised."""
     service = VideoFilePipelineService(
         Nothing(), max_frame_pixels=1024 * 1024, max_video_frames=5000
     )
@@ -26,7 +27,7 @@ def run(path: Path) -> str:
     except ValueError as error:
         return type(error).__name__
     assert results, "a video without frames is an error"
-    return "list"
+    return "list" if len(results) >= whole else "fewer"
 
 
 def mutant(original: bytes, number: int) -> bytes:
@@ -83,3 +84,20 @@ CHANGES: tuple[Callable[[bytearray, int, random.Random], None], ...] = (
     move,
     cut_off,
 )
+
+
+def untidy(original: bytes, number: int) -> bytes:
+    """What may be whole though its bytes are not tidy: other sizes of boxes, and a tail.
+
+    Half of them are cut off besides, which nothing of that may hide.
+    """
+    chance = random.Random(number)
+    data = bytearray(original)
+    for _ in range(chance.randrange(3)):
+        _, start, _ = chance.choice(top_level_boxes(original))
+        size = int.from_bytes(original[start : start + 4], "big") + chance.choice((-8, 8, 1000))
+        data[start : start + 4] = chance.choice((b"\0\0\0\0", b"\0\0\0\x08", size.to_bytes(4)))
+    if chance.random() < 0.5:
+        del data[chance.randrange(len(data)) :]
+    tail = chance.choice((b"", b"\n", bytes(2000), b"\xff" * 2000, chance.randbytes(2000)))
+    return bytes(data) + tail + chance.choice((b"", b"\0\0\x10\0free", b"\0\0\x10\0moov"))

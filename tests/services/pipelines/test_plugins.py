@@ -35,11 +35,13 @@ def registry_of(*plugins: EntryPoint) -> PipelineRegistry:
 
 
 def payload(height: int = 48, width: int = 64) -> FramePayload:
-    return FramePayload(3, np.zeros((height, width, 3), np.uint8))
+    return FramePayload(3, np.zeros((height, width, 3), np.uint8), 0.0)
 
 
 def noise(side: int) -> FramePayload:
-    return FramePayload(3, np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8))
+    return FramePayload(
+        3, np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8), 0.0
+    )
 
 
 def test_each_tool_for_images_is_a_pipeline() -> None:

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from app.services.video.boxes import VideoOnly, inspect
+from app.services.video.layout import VideoOnly, inspect
 from tests.clips import encode_beside, index_first, second_video, sound, top_level_boxes
 
 
@@ -17,7 +17,7 @@ def data(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def test_frames_are_counted_by_video_track(data: bytes) -> None:
     layout = inspect(io.BytesIO(data), 100)
 
-    assert layout.frames == {1: 12, 3: 5}
+    assert {n: track.frames for n, track in layout.tracks.items()} == {1: 12, 3: 5}
     assert not layout.fragmented
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from app.core import errors
-from app.services.video.reader import Image, read_frames
+from app.services.video.picture import Image
+from app.services.video.reader import read_frames
 from tests.clips import (
     box,
     change_boxes,

@@ -8,6 +8,8 @@ import xxhash
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 
+from app.services.video.picture import display_matrix
+
 DIGEST_BYTES = 16
 
 
@@ -28,9 +30,14 @@ def digest_of(frame: VideoFrame) -> bytes:
 
 def _description(frame: VideoFrame) -> bytes:
     tags = (frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc)
-    numbers = pack("<7i", frame.width, frame.height, frame.interlaced_frame, *tags)
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    return b"|".join([frame.format.name.encode(), numbers, memoryview(matrix) if matrix else b""])
+    fields = (frame.width, frame.height, frame.rotation, frame.interlaced_frame, *tags)
+    return b"|".join(
+        [
+            frame.format.name.encode(),
+            pack(f"<{len(fields)}i", *fields),
+            display_matrix(frame) or b"",
+        ]
+    )
 
 
 def _row_bytes(frame: VideoFrame) -> list[int]:

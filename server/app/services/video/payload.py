@@ -5,7 +5,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from app.services.video.reader import Image
+    from app.services.video.picture import Image
+    from app.services.video.reader import Frame
 
 JPEG_QUALITY = 95
 
@@ -14,19 +15,35 @@ class FramePayload(Mapping[str, Any]):
     """One frame of a video.
 
     frame_index: the frame's number in the video, from 0.
-    frame: height x width x 3 array of uint8, C-contiguous, in the order blue, green, red.
+    timestamp: seconds from the start of the presentation, as players count them: edit lists and
+        variable rates are followed.
+    frame: height x width x 3 array of uint8, C-contiguous, in the order blue, green, red; converted
+        when first asked for.
     image_bytes: the same frame as a JPEG of quality 95, encoded when first asked for.
     """
 
-    _keys: tuple[Literal["frame_index", "frame", "image_bytes"], ...] = (
+    _keys: tuple[Literal["frame_index", "timestamp", "frame", "image_bytes"], ...] = (
         "frame_index",
+        "timestamp",
         "frame",
         "image_bytes",
     )
 
-    def __init__(self, frame_index: int, frame: "Image") -> None:
+    def __init__(self, frame_index: int, frame: "Frame | Image", timestamp: float) -> None:
         self.frame_index = frame_index
-        self.frame = frame
+        self.timestamp = timestamp
+        self._given: Any = frame
+
+    @cached_property
+    def digest(self) -> bytes:
+        """What is equal for frames of a video that look the same, see `Frame`."""
+        digest: bytes = self._given.digest
+        return digest
+
+    @cached_property
+    def frame(self) -> "Image":
+        image: Image = getattr(self._given, "image", self._given)
+        return image
 
     @cached_property
     def image_bytes(self) -> bytes:
@@ -36,12 +53,6 @@ class FramePayload(Mapping[str, Any]):
             self.frame, quality=JPEG_QUALITY, colorspace="BGR", colorsubsampling="420"
         )
         return jpeg
-
-    @cached_property
-    def digest(self) -> bytes:
-        import xxhash
-
-        return xxhash.xxh3_128_digest(self.frame.data)
 
     def __getitem__(self, key: str) -> Any:
         if key not in self._keys:
