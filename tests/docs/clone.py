@@ -75,4 +75,5 @@ class Clone:
         environment.mkdir()
         for name in ("bin", "lib", "pyvenv.cfg"):
             (environment / name).symlink_to(Path(sys.prefix, name))
-        (environment / ".ready").touch()
+        for stamp in (".run", ".ready"):
+            (environment / stamp).touch()

@@ -1,43 +1,43 @@
-"""A copy of the tree to break, and the policy it is judged by."""
+"""A small tree to plant violations in, with what every tree must have."""
 
 import shutil
-from collections.abc import Iterator
-from functools import cache, partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.governance.planting import REPOSITORY, Plant, planted
-from tools.governance import tree
-from tools.governance.policy import Policy, load_policy
-from tools.governance.tree import VOCABULARY_FILE, Tree
+from tools.validate_phase16_path import WORKFLOW, judge
 
-JUDGED = ["server", ".github", ".ci", "Makefile", "alembic.ini", "pyproject.toml"]
+REPOSITORY = Path(__file__).parents[2]
+DEMANDED = [".ci/run", "Makefile", "alembic.ini", "pyproject.toml", WORKFLOW]
+DATABASE = "server/app/core/database.py"
 
-
-@pytest.fixture(scope="session")
-def policy() -> Policy:
-    return load_policy(REPOSITORY / VOCABULARY_FILE)
+Judge = Callable[[Mapping[str, str]], set[tuple[str, str]]]
 
 
-@pytest.fixture(scope="session")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tree without its tests, which only cost time here; without Git, as an export is."""
-    root = tmp_path_factory.mktemp("copy")
-    for path in Tree(REPOSITORY).under([*JUDGED, "requirements-dev.txt"]):
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(REPOSITORY / path, root / path)
-    return root
+def changed(path: str, old: str, new: str) -> dict[str, str]:
+    """A file of the repository with one text in the place of another."""
+    text = (REPOSITORY / path).read_text()
+    assert old in text, f"{path} lacks {old!r}"
+    return {path: text.replace(old, new)}
 
 
 @pytest.fixture
-def plant(copy: Path) -> Plant:
-    return partial(planted, copy)
+def root(tmp_path: Path) -> Path:
+    for path in (*DEMANDED, DATABASE):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(REPOSITORY / path, tmp_path / path)
+    return tmp_path
 
 
-@pytest.fixture(scope="session", autouse=True)
-def parsed_once() -> Iterator[None]:
-    """Files that a test leaves alone need no second parsing."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tree, "parse", cache(tree.parse))
-        yield
+@pytest.fixture
+def judged(root: Path) -> Judge:
+    """Plants files and says which rules are broken where."""
+
+    def plant(files: Mapping[str, str]) -> set[tuple[str, str]]:
+        for path, text in files.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(text)
+        return {(violation.rule, violation.path) for violation in judge(root)[1]}
+
+    return plant

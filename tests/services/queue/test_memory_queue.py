@@ -22,6 +22,12 @@ def drain(queue: QueueService) -> list[UUID]:
     return taken
 
 
+def test_a_queue_has_three_methods() -> None:
+    for kind in (QueueService, MemoryQueue):
+        methods = {name for name in vars(kind) if not name.startswith("_")}
+        assert methods == {"enqueue", "dequeue", "size"}
+
+
 def test_new_queue_is_empty(queue: QueueService) -> None:
     assert queue.size() == 0
 

@@ -188,12 +188,17 @@ class TestNotWhole:
         assert str(caught.value).isascii()
         assert str(caught.value).isprintable()
 
+    def test_a_fragment_whose_end_is_not_told(self, tmp_path: Path, fragmented: bytes) -> None:
+        """It would swallow those behind it."""
+        with pytest.raises(DamagedVideo, match="does not say where it ends"):
+            frames_in(media_header(numbers(0))(fragmented), tmp_path)
+
     def test_fragments_of_which_the_random_access_box_knows_more(
         self, tmp_path: Path, fragmented: bytes
     ) -> None:
         last = without_fragment(fragmented, 2, keep_media=False)
 
-        with pytest.raises(DamagedVideo, match=r"has 2 fragments where .* knows 3"):
+        with pytest.raises(DamagedVideo, match="knows 1 more fragments than there are"):
             frames_in(last, tmp_path)
 
     @pytest.mark.parametrize("kind", [b"trak", b"mdia", b"stbl", b"stts", b"edts"])

@@ -42,6 +42,7 @@ class IntegrityChecker:
         self._edits_hide = track.edited and not layout.fragmented  # of fragments, FFmpeg hides none
         self._index = stream.index_entries
         self._fragment_gaps = layout.fragment_gaps
+        self._missing_fragments = layout.missing_fragments
         self._counts_pictures = codec in self._ONE_PICTURE_A_PACKET
         self._skips_at_the_start = codec in self._SKIPS_AT_THE_START
         self._hevc = SkippedPictures(stream.codec_context.extradata) if codec == "hevc" else None
@@ -89,6 +90,11 @@ class IntegrityChecker:
         listed = max(len(self._index), announced)
         if self._packets < listed and self._packets < listed - self._empty_packets():
             raise self._truncated()
+        if self._missing_fragments:
+            raise DamagedVideo(
+                f"The random access box (mfra) knows {self._missing_fragments} more fragments than "
+                "there are: the file is damaged."
+            )
         if self._announced == 0:
             raise NoFrames("The video track holds no frames.")
         if not self._due and not self._shown and self._edits_hide:

@@ -25,7 +25,7 @@ from app.core.errors import (
 from app.services.video import track as tracks
 from app.services.video.boxes import Box, children, name, parse_header, within
 from app.services.video.edits import Edits, Pauses
-from app.services.video.track import check_count
+from app.services.video.track import Samples, check_count
 
 _INDEX_BYTES_A_FRAME = 64
 _INDEX_BYTES_BESIDE = 16 * 2**20
@@ -57,6 +57,7 @@ class Layout:
     fragmented: whether all frames are announced outside of the file's index.
     fragment_gaps: the bytes where fragments begin whose number does not follow that of the one
         before.
+    missing_fragments: how many the random access box (mfra) knows beyond those that are there.
     moov_start, moov: the byte where the file's moov box begins, and that box with the tracks of
         video alone; free space keeps its length.
     end: the byte of the file behind all that is needed.
@@ -65,6 +66,7 @@ class Layout:
     tracks: Mapping[int, Track]
     fragmented: bool
     fragment_gaps: Sequence[int]
+    missing_fragments: int
     moov_start: int
     moov: bytes
     end: int
@@ -231,41 +233,53 @@ def _extent(file: BinaryIO, start: int, file_size: int) -> _Extent:
 
 
 def _layout(contents: _Contents, moov: Box, file_size: int, max_video_frames: int) -> Layout:
-    boxes = list(within(moov.body, b"trak"))
-    videos = [box for box in boxes if tracks.is_video(box)]
+    videos = [box for box in within(moov.body, b"trak") if tracks.is_video(box)]
     if contents.fault and (contents.fragmented or not videos):
         raise contents.fault
+    if contents.fragmented and not contents.tidy:
+        raise DamagedVideo(
+            "The last box does not say where it ends, so fragments may be hidden in it: the file "
+            "is damaged."
+        )
     if not videos:
         raise NoVideoTrack("The file has no video track.")
-    contents.fragments.check()
     if all(tracks.is_encrypted(box) for box in videos):
         raise tracks.encrypted()
-    try:
-        listed = [tracks.samples(box, file_size, max_video_frames) for box in videos]
-        needed = max(samples.end for samples in listed)
-        _check_end(needed, file_size)
-        if not contents.tidy:  # what is missing may be of any track
-            for box in boxes:
-                if not tracks.is_video(box):
-                    _check_end(tracks.samples(box, file_size).end, file_size)
-    except (DamagedVideo, TruncatedVideo) as error:
-        if contents.fault:
-            raise contents.fault from error
-        raise
+    listed = _listed_samples(contents, moov, file_size, max_video_frames)
     found = {}
     for box, samples in zip(videos, listed, strict=True):
         track_id = tracks.track_id(box)
         in_fragments = contents.fragments.frames[track_id]
         found[track_id] = _track(moov, box, samples.count, in_fragments, max_video_frames)
-    whole = contents.tidy or contents.fragmented
+    needed = max(contents.moov_start + len(moov.whole), *(samples.end for samples in listed))
     return Layout(
         found,
         not any(samples.count for samples in listed),
         contents.fragments.gaps,
+        max(contents.fragments.promised - contents.fragments.count, 0),
         contents.moov_start,
         _without_other_tracks(moov),
-        file_size if whole else max(contents.moov_start + len(moov.whole), needed),
+        file_size if contents.tidy else needed,
     )
+
+
+def _listed_samples(
+    contents: _Contents, moov: Box, file_size: int, max_video_frames: int
+) -> list[Samples]:
+    """Of the video tracks."""
+    listed = []
+    try:
+        for box in within(moov.body, b"trak"):
+            if tracks.is_video(box):
+                listed.append(tracks.samples(box, file_size, max_video_frames))
+                _check_end(listed[-1].end, file_size)
+            elif not contents.tidy:  # what is missing may be of any track
+                _check_end(tracks.samples(box, file_size).end, file_size)
+    except (DamagedVideo, TruncatedVideo) as error:
+        if contents.fault:
+            raise contents.fault from error
+        raise
+    return listed
 
 
 def _check_end(end_of_samples: int, file_size: int) -> None:
@@ -331,13 +345,6 @@ class _Fragments:
             entry = np.dtype(fields)
             offsets = np.frombuffer(table.body, entry, count, 16)["offset"]
             self.promised = max(self.promised, len(np.unique(offsets)))
-
-    def check(self) -> None:
-        if self.count < self.promised:
-            raise DamagedVideo(
-                f"The file has {self.count} fragments where its random access box (mfra) knows "
-                f"{self.promised}: it is damaged."
-            )
 
 
 def _check_segments(segment_index: bytearray, start: int, file_size: int) -> None:
