@@ -6,11 +6,12 @@ the answer as JSON. An entry is with the kernel when `append` returns, so it out
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import xxhash
 
@@ -85,26 +86,48 @@ class AnswerFile:
     def _begin(self, header: bytes) -> None:
         self._end = len(header)
         if self._stays and os.pread(self._file, len(header), 0) == header:
-            self._read_entries()
+            for entry in _entries(self._file):
+                self._places[entry.digest] = entry.offset
+                self._end = entry.end
+            os.ftruncate(self._file, self._end)
+            self.append(b"")  # tells the answers of this start from those before
         else:
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, header, 0)
-        os.ftruncate(self._file, self._end)
 
-    def _read_entries(self) -> None:
-        """Find the whole entries. What is behind the last of them is torn."""
-        offset, size = self._end, os.fstat(self._file).st_size
-        while offset + _FRAME <= size:
-            frame = os.pread(self._file, _FRAME, offset)
-            head, checksum = frame[: _HEAD.size], frame[_HEAD.size :]
-            digest, length = _HEAD.unpack(head)
-            start = offset
-            offset += _FRAME + length
-            if offset > size:
-                break
-            if checksum == _checksum(head, os.pread(self._file, length, start + _FRAME)):
-                self._places[digest] = start
-                self._end = offset
+
+def new_answers(path: Path) -> int:
+    """How many answers that can be found again the last start of a job has added to its file."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0
+    count = 0
+    try:
+        for entry in _entries(file):
+            count = count + 1 if entry.digest != _NO_DIGEST else 0
+    finally:
+        os.close(file)
+    return count
+
+
+class _Entry(NamedTuple):
+    digest: bytes
+    offset: int
+    end: int
+
+
+def _entries(file: int) -> Iterator[_Entry]:
+    """The whole entries; what is torn or was changed is left out."""
+    offset, size = _DIGEST_BYTES, os.fstat(file).st_size
+    while offset + _FRAME <= size:
+        frame = os.pread(file, _FRAME, offset)
+        head, checksum = frame[: _HEAD.size], frame[_HEAD.size :]
+        digest, length = _HEAD.unpack(head)
+        end = offset + _FRAME + length
+        if end <= size and checksum == _checksum(head, os.pread(file, length, offset + _FRAME)):
+            yield _Entry(digest, offset, end)
+        offset = end
 
 
 def _checksum(head: bytes, answer: bytes) -> bytes:

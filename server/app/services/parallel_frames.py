@@ -13,8 +13,6 @@ RECENT = 32
 """How many different frames back a frame is still known again."""
 AHEAD = 2
 """How many frames are decoded and wait, beside those that threads are running."""
-UNORDERED = 64
-"""How many frames may be answered behind one that is not."""
 
 Numbered: TypeAlias = tuple[int, "Future[Any]"]
 
@@ -43,11 +41,12 @@ class ParallelFrames:
         frames before it; what `check` raises, at once. Every thread has ended by then.
         """
         waiting: deque[Numbered] = deque()
+        most = most_unordered(self._threads)
         executor = ThreadPoolExecutor(self._threads, thread_name_prefix="frames")
         try:
             for numbered in self._begin(payloads, executor):
                 waiting.append(numbered)
-                while waiting and (waiting[0][1].done() or len(waiting) > UNORDERED):
+                while waiting and (len(waiting) > most or waiting[0][1].done()):
                     yield _end(waiting.popleft())
             while waiting:
                 yield _end(waiting.popleft())
@@ -85,6 +84,11 @@ class ParallelFrames:
 def usable_processors() -> int:
     """How many this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def most_unordered(threads: int) -> int:
+    """How many frames may be answered behind one that is not."""
+    return 4 * threads + 8
 
 
 def _end(numbered: Numbered) -> tuple[int, Any]:

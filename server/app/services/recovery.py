@@ -6,7 +6,9 @@ from uuid import UUID
 
 from app.core.database_thread import DatabaseThread
 from app.core.errors import StorageError
+from app.services.answer_file import new_answers
 from app.services.job_store import JobStore
+from app.services.parallel_frames import most_unordered, usable_processors
 from app.services.queue.base import QueueService
 from app.services.results_document import is_whole_results
 from app.services.storage.local_storage import LocalStorage, fsync_directory
@@ -23,7 +25,11 @@ def recover(
     Doing it twice changes nothing more. Blocks; call it while holding the database and the folder,
     and before anything is submitted.
     """
-    found = database.call(store.recover, lambda job_id: has_whole_results(storage, job_id))
+    found = database.call(
+        store.recover,
+        lambda job_id: has_whole_results(storage, job_id),
+        lambda job_id: got_further(storage, job_id),
+    )
     swept = sweep(database, store, storage, kept={staged_answers(job_id) for job_id in found.queue})
     for job_id in found.queue:
         queue.enqueue(job_id)
@@ -44,6 +50,13 @@ def has_whole_results(storage: LocalStorage, job_id: UUID) -> bool:
         return False
     fsync_directory(path.parent)
     return True
+
+
+def got_further(storage: LocalStorage, job_id: UUID) -> bool:
+    """Whether the last start answered more frames than can be answered beside one that kills the
+    process, of a pipeline that will not be asked for them again."""
+    answers = storage.staging.path(staged_answers(job_id))
+    return new_answers(answers) > most_unordered(usable_processors())
 
 
 def sweep(

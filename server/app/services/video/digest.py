@@ -57,5 +57,8 @@ def _row_bytes(frame: VideoFrame) -> list[int]:
 
 def _visible(plane: VideoPlane, row_bytes: int) -> memoryview:
     """The plane without what pads its rows, which decoders leave as it was."""
-    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    whole = memoryview(plane)
+    if row_bytes == plane.line_size:  # 0 of a palette, which has no rows
+        return whole
+    rows = np.frombuffer(whole, np.uint8).reshape(-1, plane.line_size)
     return np.ascontiguousarray(rows[:, :row_bytes]).data
