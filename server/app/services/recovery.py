@@ -8,11 +8,11 @@ from app.core.database_thread import DatabaseThread
 from app.core.errors import StorageError
 from app.services.answer_file import new_answers
 from app.services.job_store import JobStore
-from app.services.parallel_frames import most_unordered, usable_processors
 from app.services.queue.base import QueueService
 from app.services.results_document import is_whole_results
 from app.services.storage.local_storage import LocalStorage, fsync_directory
 from app.services.storage.names import job_of_staged_upload, results_key, staged_answers, video_key
+from app.services.video.parallel import most_unordered, usable_processors
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from app.core.limits import DEFAULT_MAX_FRAME_PIXELS, DEFAULT_MAX_VIDEO_FRAMES
-from app.services.parallel_frames import ParallelFrames, usable_processors
+from app.services.video.parallel import ParallelFrames, usable_processors
 from app.services.video.payload import FramePayload
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from app.core.errors import TruncatedVideo
-from app.services.parallel_frames import AHEAD, RECENT, ParallelFrames, most_unordered
 from app.services.pipelines.registry import PipelineRegistry
+from app.services.video.parallel import AHEAD, RECENT, ParallelFrames, most_unordered
 from app.services.video.payload import FramePayload
 from app.services.video_file_pipeline_service import VideoFilePipelineService
 from tests.clips import encode_clip, frame_number, numbered_frames
