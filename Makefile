@@ -8,6 +8,8 @@ RUN := $(VENV)/.run
 READY := $(VENV)/.ready
 # A process for each processor, and each file of tests in one of them, so that it sets up once.
 SIDE_BY_SIDE := --numprocesses logical --dist loadfile
+# Those that measure the server need the processors to themselves.
+ALONE := tests/faults/load tests/faults/uploads/test_memory.py
 CHECKS := governance format lint types imports unit
 
 .DEFAULT_GOAL := help
@@ -49,8 +51,8 @@ fix: $(READY) ## format the code, and mend what ruff can mend of its rules
 	$(BIN)/ruff format server tests
 
 faults: $(READY) ## break the running server on purpose and check what it promises (ROUNDS=… kills)
-	FAULT_ROUNDS=$(ROUNDS) $(BIN)/pytest $(SIDE_BY_SIDE) --ignore tests/faults/load tests/faults
-	$(BIN)/pytest tests/faults/load
+	FAULT_ROUNDS=$(ROUNDS) $(BIN)/pytest $(SIDE_BY_SIDE) $(ALONE:%=--ignore %) tests/faults
+	$(BIN)/pytest $(ALONE)
 
 coverage: $(READY) ## run the tests, and report the lines and branches that nothing ran
 	$(BIN)/coverage erase

@@ -17,6 +17,13 @@ from app.core.database import build_engine, migrate
 PROBES = {  # succeed where the named power is at hand
     "strace": ["sh", "-c", "sleep 0.2 & exec strace -qq -o /dev/null -p $!"],
     "mounts": ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"],
+    "curl": ["curl", "--version"],
+    "curl --http2": ["sh", "-c", "curl --version | grep -qw HTTP2"],
+    "wget": ["wget", "--version"],
+    "node": ["node", "--version"],
+    "java": ["javac", "--version"],
+    "go": ["go", "version"],
+    "nginx": ["nginx", "-v"],
 }
 
 
@@ -28,8 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.addinivalue_line(
         "markers",
-        "needs(power): what the test cannot do without, strace or mounts; without it, skipped, "
-        "but failed where CI=true",
+        "needs(power): what the test cannot do without, such as strace or mounts; without it, "
+        "skipped, but failed where CI=true",
     )
 
 

@@ -47,6 +47,7 @@ def test_all_that_is_asked_for_is_pinned(name: str) -> None:
     while waiting:
         need = waiting.pop()
         package = canonicalize_name(need.name)
+        assert package in pinned, f"{need} is not pinned: make lock"
         assert need.specifier.contains(pinned[package], prereleases=True), need
         if package in seen or package in ALONE:
             continue

@@ -1,5 +1,12 @@
-"""`python -m app`: the server on FORGESYTE_HOST and FORGESYTE_PORT."""
+"""`python -m app`: the server, or with arguments the command line."""
 
-from app.serving import serve
+import sys
 
-serve()
+if len(sys.argv) > 1:
+    from app.cli.commands import main
+
+    main()
+else:
+    from app.serving import serve
+
+    serve()

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api_routes import openapi
+from app.api_routes.cross_origin import CrossOrigin
 from app.api_routes.deps import Services
 from app.api_routes.error_handlers import add_error_handlers
 from app.api_routes.routes import docs_page, job_results, job_status, job_submit
@@ -39,9 +40,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=openapi.DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan_of(settings),
     )
+    app.add_middleware(CrossOrigin)
     app.add_middleware(OneLineStartupFailure)
     add_error_handlers(app)
     for routes in (job_submit, job_status, job_results):
@@ -70,6 +73,7 @@ def lifespan_of(
                         yield
                 finally:
                     await shutdown.finish()
+                    app.state.services = None
 
     return lifespan
 
@@ -100,6 +104,7 @@ def build_services(runtime: Runtime, files: ThreadPoolExecutor) -> Services:
         storage=runtime.storage,
         pipelines=runtime.pipelines,
         files=files,
+        cors_origins=runtime.settings.cors_origins,
     )
 
 

@@ -9,10 +9,16 @@ import uvicorn
 from app.core.errors import StartupError
 from app.core.logs import configure_logging
 from app.core.settings import Settings
+from app.http_protocol import IDLE_SECONDS, HttpProtocol
 from app.main import create_app
 from app.workers.exit import EXIT_NOT_STARTED
 
-OPTIONS: dict[str, Any] = {"access_log": False}
+OPTIONS: dict[str, Any] = {
+    "access_log": False,
+    "http": HttpProtocol,
+    "timeout_keep_alive": IDLE_SECONDS,
+    "ws": "none",
+}
 """Options of uvicorn that every server of ours has."""
 
 

@@ -1,9 +1,10 @@
 """The client for code that cannot `await`."""
 
 import asyncio
+import os
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeVar
 
@@ -32,6 +33,10 @@ class Client:
         **options: Any,
     ) -> None:
         self._client = AsyncClient(url, patience=patience, progress=progress, **options)
+        self._starting = Lock()
+        self._start()
+
+    def _start(self) -> None:
         runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         self._loop = runner.get_loop()
         closing = asyncio.Event()
@@ -46,6 +51,7 @@ class Client:
         # Nor does a client that is collected wait for its thread: that may be the thread it is on.
         self._end = weakref.finalize(self, self._loop.call_soon_threadsafe, closing.set)
         self._end.atexit = False
+        self._pid = os.getpid()
 
     def __enter__(self) -> Self:
         return self
@@ -60,7 +66,8 @@ class Client:
 
     def close(self) -> None:
         self._end()
-        self._thread.join()
+        if self._pid == os.getpid():
+            self._thread.join()
 
     def submit(self, path: FilePath, *, pipeline_id: str) -> str:
         return self._call(self._client.submit, path, pipeline_id=pipeline_id)
@@ -76,6 +83,9 @@ class Client:
 
     def wait(self, job_id: JobId, *, timeout: float | None = None) -> Job:
         return self._call(self._client.wait, job_id, timeout=timeout)
+
+    def pipelines(self) -> list[str]:
+        return self._call(self._client.pipelines)
 
     def run(self, path: FilePath, *, pipeline_id: str, timeout: float | None = None) -> Results:
         return self._call(self._client.run, path, pipeline_id=pipeline_id, timeout=timeout)
@@ -102,35 +112,65 @@ class Client:
         )
 
     def _call(self, method: Callable[..., Awaitable[T]], *args: Any, **options: Any) -> T:
-        """What `method` returns; what interrupts the waiting here cancels it there, to its end."""
-        if not self._end.alive:
-            raise RuntimeError("The client is closed.")
+        """What `method` returns; what interrupts the waiting here cancels it there, to its end, and
+        has its notes."""
+        self._require_thread()
         begun, over = Event(), Event()
+        outcome: list[object] = []
 
         async def run() -> T:
             begun.set()
             try:
-                return await method(*args, **options)
+                result = await method(*args, **options)
+                outcome.append(result)
+                return result
+            except BaseException as error:
+                outcome.append(error)
+                raise
             finally:
                 over.set()
 
         future = asyncio.run_coroutine_threadsafe(run(), self._loop)
         try:
             return future.result()
-        except BaseException:
+        except BaseException as error:
             if not future.done():
                 begun.wait()  # a task that is cancelled earlier never gets to its end
                 if future.cancel():
                     over.wait()
+            for note in _notes_of(outcome, error):
+                error.add_note(note)
             raise
 
+    def _require_thread(self) -> None:
+        if not self._end.alive:
+            raise RuntimeError("The client is closed.")
+        with self._starting:
+            if self._pid != os.getpid():  # a fork takes no thread along but the one that forks
+                self._end.detach()
+                self._start()
+
     def _iterate(self, files: AsyncGenerator[Done, None]) -> Iterator[Done]:
+        pid = os.getpid()
         try:
             while (done := self._call(anext, files, None)) is not None:
                 yield done
+                if pid != os.getpid():
+                    raise RuntimeError("These files belong to the process before the fork.")
         finally:
-            if self._end.alive:  # a loop that ends has closed what it still iterated over
+            # A loop that ends has closed what it still iterated over.
+            if self._end.alive and pid == os.getpid():
                 self._call(files.aclose)
+
+
+def _notes_of(outcome: list[object], raised: BaseException) -> list[str]:
+    """What an interruption is to tell: the notes of what it ended, or the job of what it lost."""
+    for result in outcome:
+        if isinstance(result, BaseException):
+            return [] if result is raised else list(getattr(result, "__notes__", []))
+        if isinstance(job_id := getattr(result, "job_id", result), str):
+            return [f"The job is {job_id}."]
+    return []
 
 
 def _keep_running(runner: asyncio.Runner, client: AsyncClient, closing: asyncio.Event) -> None:

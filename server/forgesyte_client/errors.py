@@ -13,11 +13,20 @@ A file that cannot be read raises the OSError that reading it raised.
 
 
 class ForgeSyteClientError(Exception):
-    """The root of the tree. Its message is the server's sentence where there is one."""
+    """The root of the tree. Its message is the server's sentence where there is one.
+
+    `job_id` is the job that it is about, if there is one: whatever ends `run`, `run_many` or `wait`
+    when they have a job also has a note of its id.
+    """
+
+    job_id: str | None = None
 
 
 class Rejected(ForgeSyteClientError):
-    """Not an MP4, too large, an unknown pipeline, a malformed job id: 4xx, but for 404."""
+    """Not an MP4, too large, an unknown pipeline, a malformed job id.
+
+    4xx, but for 404, and for 408 and 429, which are ServerUnavailable.
+    """
 
     def __init__(self, status_code: int, detail: str) -> None:
         super().__init__(detail)
@@ -43,7 +52,7 @@ class WaitTimeout(ForgeSyteClientError, TimeoutError):
 
 
 class ServerUnavailable(ForgeSyteClientError):
-    """No connection, a broken one, or an answer of 5xx, for longer than the client's patience."""
+    """No connection, a broken one, an answer of 5xx, 408 or 429, or none of a ForgeSyte server."""
 
 
 class OutcomeUnknown(ServerUnavailable):

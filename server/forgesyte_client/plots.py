@@ -7,10 +7,8 @@ from math import atan2, ceil, copysign, pi
 from pathlib import Path
 from typing import Any
 
-import av
 import matplotlib.pyplot as plt
 import numpy as np
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 
 from forgesyte_client.findings import corners, detections, label, numbers, runs
 from forgesyte_client.models import Frame
+from forgesyte_client.video import opened
 
 FRAMES_SHOWN = 6
 LABEL_CHARACTERS = 40
@@ -120,10 +119,7 @@ def read_frames(path: Path, wanted: Collection[int]) -> Iterator[tuple[int, NDAr
         IndexError: the video ends before the last of them.
     """
     left = set(wanted)
-    with av.open(str(path)) as container:
-        tracks = container.streams.video
-        stream = next((t for t in tracks if t.disposition & Disposition.default), tracks[0])
-        stream.thread_type = "AUTO"
+    with opened(path) as (container, stream, _):
         for index, frame in enumerate(container.decode(stream)):
             if not left:
                 return

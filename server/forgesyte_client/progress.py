@@ -14,7 +14,8 @@ from forgesyte_client.models import JobStatus
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How far one file is: `sent` of `size` bytes; then its job's status, as often as asked for.
+    """How far one file is: `sent` of `size` bytes, 0 if not known; then its job's status, as often
+    as asked for.
 
     `subject` is the file's path, or the job's id where that is all there is. `job_id` and `status`
     come together.
@@ -60,7 +61,7 @@ def observed(progress: bool | Observer) -> Iterator[Observer]:
         def show(step: Step) -> None:
             name = step.subject.rpartition("/")[2]
             if step.status is None:
-                bar.total = step.size
+                bar.total = step.size or None
                 bar.set_description_str(f"{name}: ", refresh=False)
                 bar.update(step.sent - bar.n)
             else:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -39,20 +40,38 @@ class Results:
         frames = [{"frame_index": f.frame_index, "result": f.result} for f in self.frames]
         return {"job_id": self.job_id, "results": frames}
 
-    def to_dataframe(self, per: Literal["frame", "detection"] = "frame") -> "pd.DataFrame":
+    def to_dataframe(
+        self,
+        per: Literal["frame", "detection"] = "frame",
+        *,
+        video: str | PathLike[str] | None = None,
+    ) -> "pd.DataFrame":
         """A table indexed by frame_index: a row for each frame, or for each detection.
 
         Objects within objects become columns of their own: `bbox.x`. A frame without a detection
-        has no row in the table of detections. Needs pandas.
+        has no row in the table of detections. With the submitted `video`, the first column is the
+        frame's `timestamp`, in the place of one that the results have: seconds from the start of
+        the presentation, as a player counts them. Needs pandas, and PyAV for a `video`.
+
+        Raises:
+            ValueError: it has another number of frames than the results, or is no video.
+            OSError: it cannot be read.
         """
         from forgesyte_client import tables
 
         match per:
             case "frame":
-                return tables.by_frame(self.frames)
+                table = tables.by_frame(self.frames)
             case "detection":
-                return tables.by_detection(self.frames)
-        raise ValueError(f"There is a row per 'frame' or per 'detection', not per {per!r}.")
+                table = tables.by_detection(self.frames)
+            case _:
+                raise ValueError(f"There is a row per 'frame' or per 'detection', not per {per!r}.")
+        if video is None:
+            return table
+        from forgesyte_client.video import frame_times
+
+        times = frame_times(Path(video), max((f.frame_index for f in self), default=-1) + 1)
+        return tables.with_timestamps(table, times)
 
     def plot(self, *, most: int = 20, ax: "Axes | None" = None) -> "Axes":
         """A timeline: in which frames each of the `most` frequent findings was seen.

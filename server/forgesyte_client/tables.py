@@ -23,6 +23,14 @@ def by_detection(frames: Iterable[Frame]) -> pd.DataFrame:
     )
 
 
+def with_timestamps(table: pd.DataFrame, times: Sequence[float]) -> pd.DataFrame:
+    """The table with the time of each row's frame before its other columns."""
+    table = table.drop(columns="timestamp", errors="ignore")
+    seconds = [times[index] for index in table.index]
+    table.insert(0, "timestamp", pd.Series(seconds, table.index, "float64"))
+    return table
+
+
 def _table(rows: Sequence[tuple[int, Mapping[str, Any]]]) -> pd.DataFrame:
     table = pd.json_normalize([values for _, values in rows])
     table.index = pd.Index([index for index, _ in rows], name="frame_index", dtype="int64")

@@ -53,7 +53,7 @@ def _demo(folder: Path, video: Path | None, pipeline_id: str) -> None:
         command = ["submit", str(video), "--pipeline", pipeline_id, "--wait"]
         print(f"$ forgesyte {shlex.join(command)}", flush=True)
         ended = subprocess.run(
-            [sys.executable, "-m", "app.cli.commands", *command, "--url", server.base_url],
+            [sys.executable, "-m", "app", *command, "--url", server.base_url],
             check=False,
         )
         server.stop()

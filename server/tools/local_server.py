@@ -15,6 +15,9 @@ from types import TracebackType
 from typing import Self
 
 HOST = "127.0.0.1"
+PROTOCOL = ("--http", "app.http_protocol:HttpProtocol", "--timeout-keep-alive", "75")
+"""What makes a bare uvicorn speak HTTP as `forgesyte serve` does."""
+
 _POLL_SECONDS = 0.02
 _KILL_SECONDS = 30
 _LOG_CHARACTERS = 8000
@@ -204,7 +207,7 @@ class LocalServer(AppProcess):
 
     def _uvicorn(self) -> list[str]:
         address = ["--host", HOST, "--port", str(self.port)]
-        return [sys.executable, "-m", "uvicorn", "app.main:app", *address]
+        return [sys.executable, "-m", "uvicorn", "app.main:app", *address, *PROTOCOL]
 
     def _listens_or_ended(self) -> bool:
         if not self.is_running():

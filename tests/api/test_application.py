@@ -99,3 +99,16 @@ def test_off_the_main_thread_it_runs_and_leaves_signals_alone(app: FastAPI) -> N
 
     with ThreadPoolExecutor(1) as thread:
         assert thread.submit(asyncio.run, run()).result(60) == handlers()
+
+
+@pytest.mark.parametrize("state", ["never started", "stopped"])
+def test_what_was_not_started_says_so(app: FastAPI, tiny: bytes, state: str) -> None:
+    if state == "stopped":
+        with TestClient(app):
+            pass
+    client = TestClient(app)
+    form: dict[str, Any] = {"files": {"file": tiny}, "data": {"pipeline_id": "nothing"}}
+    for answer in (client.get(f"/video/status/{uuid4()}"), client.post("/video/submit", **form)):
+        assert answer.status_code == 503
+        assert "lifespan has to run" in answer.json()["detail"]
+    assert client.get("/").status_code == 200

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.api_routes.multipart import (
-    MAX_FIELD_BYTES,
+    MAX_HEADER_BYTES,
     MAX_OVERHEAD_BYTES,
     MAX_PARTS,
     MultipartForm,
@@ -63,9 +63,9 @@ def receive(*chunks: bytes, content_type: str = CONTENT_TYPE) -> Received:
     form.finish()
     content += b"".join(form.take_file_data())
     assert form.held_bytes == 0
-    if form.file is None:
+    if form.file_size is None:
         return Received(form.fields, None, heads)
-    assert form.file.size == len(content)
+    assert form.file_size == len(content)
     return Received(form.fields, content, heads)
 
 
@@ -74,10 +74,13 @@ TRICKY = [DELIMITER[:length] for length in range(1, len(DELIMITER))]
 TRICKY_CONTENT = b"12 first bytes" + b"\r".join([*TRICKY, *reversed(TRICKY), b"--bound--", b"end"])
 
 
+@pytest.mark.parametrize("loose", [False, True])
 @pytest.mark.parametrize("file_first", [False, True])
-def test_a_body_may_be_cut_anywhere(file_first: bool) -> None:
+def test_a_body_may_be_cut_anywhere(file_first: bool, loose: bool) -> None:
     parts = [part("pipeline_id", b"ocr"), file(TRICKY_CONTENT)]
     whole = body(*(reversed(parts) if file_first else parts))
+    if loose:  # as RFC 2046 allows
+        whole = b"preamble\r\n" + whole.replace(b"bound\r\n", b"bound \t\r\n") + b" \r\nepilogue"
     expected = Received([("pipeline_id", "ocr")], TRICKY_CONTENT, [TRICKY_CONTENT[:HEAD_BYTES]])
     for offset in range(len(whole) + 1):
         assert receive(*cut(whole, [offset])) == expected
@@ -91,16 +94,15 @@ def test_a_body_may_be_cut_anywhere(file_first: bool) -> None:
 )
 def test_what_was_sent_arrives(content: bytes, value: str, data: st.DataObject) -> None:
     assume(DELIMITER not in content)
-    whole = body(file(content), part("text", value.encode()))
+    whole = body(file(content), part("pipeline_id", value.encode()))
     offsets = data.draw(st.lists(st.integers(0, len(whole))))
     received = receive(*cut(whole, offsets))
-    assert received == Received([("text", value)], content, [content[:HEAD_BYTES]])
+    assert received == Received([("pipeline_id", value)], content, [content[:HEAD_BYTES]])
 
 
 def test_without_a_file_there_is_none() -> None:
-    assert receive(body(part("a", b"1"), part("b", b""))) == Received(
-        [("a", "1"), ("b", "")], None, []
-    )
+    whole = body(part("pipeline_id", b"1"), part("ignored", b"2"), part("pipeline_id", b""))
+    assert receive(whole) == Received([("pipeline_id", "1"), ("pipeline_id", "")], None, [])
 
 
 def test_a_body_that_stops_early_is_not_finished() -> None:
@@ -149,17 +151,19 @@ def test_what_waits_is_held_against_the_memory_it_takes() -> None:
     ("whole", "reason"),
     [
         (body(*[part(f"n{n}", b"") for n in range(MAX_PARTS + 1)]), "more than 16 parts"),
-        (body(part("a", bytes(MAX_FIELD_BYTES + 1))), "longer than 8192 bytes"),
-        (body(*[part("a", bytes(MAX_FIELD_BYTES))] * 9), "too much besides"),
+        (body(part("a", bytes(MAX_OVERHEAD_BYTES))), "too much besides"),
         (body(file(b"a"), file(b"b")), "more than one file"),
+        (body(part("other", b"a", filename="video.mp4")), "named 'other', not 'file'"),
         (body(b"Content-Type: text/plain\r\n\r\nx"), "no name"),
-        (body(b"Content-Disposition: attachment; name=x\r\n\r\nx"), "no name"),
         (body(b"Content-Disposition: form-data\r\n\r\nx"), "no name"),
-        (body(part("a", b"\xff")), "not UTF-8"),
-        (body(b"no colon\r\n\r\nx"), "malformed"),
-        (b"preamble" + body(file(b"a")), "malformed"),
+        (body(b"\r\nx"), "no name"),
+        (body(b"no colon\r\n\r\nx"), "no colon"),
+        (body(b"a:" + b"b" * MAX_HEADER_BYTES + b"\r\n\r\nx"), "do not end within 16384 bytes"),
+        (body(file(b"a")).replace(b"\r\n", b"\n"), "lines of a form end in CRLF"),
+        (b"--boundary\r\n\r\n", "begins with its delimiter, and goes on"),
+        (bytes(MAX_OVERHEAD_BYTES) + body(file(b"a")), "No line of the form"),
         (body(file(b"a")) + bytes(MAX_OVERHEAD_BYTES), "too much besides"),
-        (b"", "closing delimiter"),
+        (b"", "No line of the form"),
     ],
 )
 def test_malformed(whole: bytes, reason: str) -> None:
@@ -176,22 +180,9 @@ def test_malformed(whole: bytes, reason: str) -> None:
         ("multipart/mixed; boundary=bound", "must be a multipart/form-data form"),
         ("multipart/form-data", "names no boundary"),
         ("multipart/form-data; boundary=", "names no boundary"),
-        (f"multipart/form-data; boundary={'b' * 300}", "malformed"),
+        (f"multipart/form-data; boundary={'b' * 300}", "longer than 256 bytes"),
     ],
 )
 def test_content_types(content_type: str, reason: str) -> None:
     with pytest.raises(InvalidUpload, match=reason):
         receive(content_type=content_type)
-
-
-def test_the_file_s_part_tells_its_names() -> None:
-    form = MultipartForm(
-        CONTENT_TYPE, max_file_bytes=MAX_FILE_BYTES, head_bytes=1, check_head=lambda head: None
-    )
-    header = b'CONTENT-disposition: form-data; name="f"; filename="\xc3\xa4.mp4"\r\n'
-    form.write(body(header + b"content-TYPE: video/mp4\r\n\r\nx"))
-    assert form.file is not None
-    assert (form.file.field, form.file.filename, form.file.content_type, form.file.size) == (
-        *("f", "ä.mp4", "video/mp4"),
-        1,
-    )

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.api_routes.schemas import JobStatusView, JobSubmitted
 from app.core.clock import utc_now
 from app.models.job import JobStatus
+from app.serving import OPTIONS
 
 STALL_PATH = "/longest-stall"
 _BEAT_SECONDS = 0.005
@@ -124,5 +125,5 @@ if __name__ == "__main__":
         StallMeter(APPS[sys.argv[1]]()),
         host=os.environ["FORGESYTE_HOST"],
         port=int(os.environ["FORGESYTE_PORT"]),
-        access_log=False,
+        **OPTIONS,
     )

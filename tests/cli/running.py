@@ -82,6 +82,14 @@ class Terminal:
             if not self._read(deadline):
                 raise TimeoutError(f"{text!r} was not shown, but {self.shown!r}")
 
+    def reads_from(self, name: str) -> bool:
+        """Whether the command has opened such a file once more, beside what it was given."""
+        return any(
+            link.resolve().as_posix().startswith(name)
+            for link in Path(f"/proc/{self._process.pid}/fd").iterdir()
+            if int(link.name) > 2
+        )
+
     def press_ctrl_c(self) -> None:
         self._process.send_signal(signal.SIGINT)
 

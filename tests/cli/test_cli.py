@@ -20,7 +20,7 @@ from app.cli.display import Display
 from app.cli.exit_codes import ExitCode
 from forgesyte_client import Done, JobStatus, Step
 from tests.cli.running import COMMAND, ForgeSyte
-from tests.client.stub import serving, silent_after_everything
+from tests.client.stub import answering, serving, silent_after_everything
 from tests.fixtures.make_tiny_mp4 import CODE, FRAME_COUNT, TEXT, TINY_MP4
 from tests.support.client import results, status, submit, wait_for, wait_until
 from tests.support.pipelines import write_pipeline_package
@@ -380,7 +380,10 @@ def test_results_in_a_terminal_are_a_table(forgesyte: ForgeSyte, server: ServerP
     assert '"results"' not in terminal.shown
 
 
-def test_pipelines_are_those_installed_here(in_process: InProcess) -> None:
+def test_pipelines_are_those_installed_here(
+    in_process: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FORGESYTE_URL")
     installed = sorted(entry_points(group="forgesyte.pipelines").names)
     assert {"barcodes", "ocr"} <= set(installed)
     assert in_process("pipelines")[1].split() == installed
@@ -405,10 +408,100 @@ def test_the_tools_of_plugins_are_pipelines_too(forgesyte: ForgeSyte, tmp_path: 
         "[forgesyte.plugins]\nfaces = faces:Faces\nbroken = missing:Plugin\n"
     )
     (tmp_path / "faces.py").write_text(PLUGIN)
-    ended = ForgeSyte(tmp_path, forgesyte.env | {"PYTHONPATH": str(tmp_path)})("pipelines")
+    here = forgesyte.env | {"PYTHONPATH": str(tmp_path), "FORGESYTE_URL": ""}
+    ended = ForgeSyte(tmp_path, here)("pipelines")
     assert "faces.detect" in ended.stdout.split()
     assert "broken" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_pipelines_are_those_of_the_server_that_is_named(
+    forgesyte: ForgeSyte, in_process: InProcess, server: ServerProcess
+) -> None:
+    code, printed, _ = in_process("pipelines", "--json")
+    assert code == 0
+    assert {"nothing", "ocr"} <= {*json.loads(printed)}
+    nobody = f"http://127.0.0.1:{free_port()}"
+    assert in_process("pipelines", "--url", nobody)[0] == 3
+    asked = forgesyte("pipelines", "--url", server.base_url)
+    assert asked.stdout.split() == json.loads(printed)
+
+
+@pytest.mark.parametrize("file", ["-", "/dev/stdin"])
+def test_standard_input_is_read_to_its_end(forgesyte: ForgeSyte, file: str) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        for stdin in (subprocess.PIPE, theirs.fileno()):
+            with subprocess.Popen(
+                [COMMAND, "submit", file, "-p", "barcodes", "--wait"],
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                env=forgesyte.env,
+            ) as command:
+                if stdin != subprocess.PIPE:
+                    ours.sendall(TINY_MP4.read_bytes())
+                    ours.shutdown(socket.SHUT_WR)
+                printed, _ = command.communicate(
+                    TINY_MP4.read_bytes() if stdin == subprocess.PIPE else None, timeout=60
+                )
+            assert (command.returncode, CODE.encode() in printed) == (0, True)
+
+
+def test_what_a_command_prints_can_be_submitted(forgesyte: ForgeSyte) -> None:
+    ended = subprocess.run(
+        ["bash", "-c", f"'{COMMAND}' submit <(cat '{TINY_MP4}') -p barcodes --wait"],
+        env=forgesyte.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, CODE in ended.stdout) == (0, True)
+
+
+def test_ctrl_c_ends_the_reading_of_a_pipe(forgesyte: ForgeSyte) -> None:
+    with forgesyte.in_terminal("submit", "-", "-p", "nothing") as terminal:
+        wait_until(lambda: terminal.reads_from("/dev/pts/"), 60, "Reading")
+        terminal.press_ctrl_c()
+        assert terminal.wait() == 130
+
+
+def test_a_job_that_is_lost_sight_of_is_named(forgesyte: ForgeSyte, tmp_path: Path) -> None:
+    async def lose_sight() -> subprocess.CompletedProcess[str]:
+        job_id = "66e1ee30-a53d-4190-b068-ec8821ddcf68"
+        failing = answering(500, {"detail": "The server has failed."})
+        async with serving(answering(200, {"job_id": job_id}), failing) as stub:
+            arguments = ("submit", TINY_MP4, "-p", "nothing", "--wait", "--url", stub.url)
+            return await asyncio.to_thread(forgesyte, *arguments)
+
+    ended = asyncio.run(lose_sight())
+    assert ended.returncode == 3
+    assert "has failed. (job 66e1ee30-a53d-4190-b068-ec8821ddcf68)" in ended.stderr
+
+
+def test_a_path_may_begin_at_home(
+    in_process: InProcess, server: ServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for folder in ("home", "~"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "home" / "video.mp4").write_bytes(TINY_MP4.read_bytes())
+    code, job_id, _ = in_process("submit", "~/video.mp4", "-p", "nothing")
+    assert code == 0
+    for name in ("~/r.json", "./~/r.json", "./~r.json", "~r.json"):
+        assert in_process("results", job_id.strip(), "--wait", "-o", name)[0] == 0
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.json")}
+    assert files == {"home/r.json", "~/r.json", "~r.json"}
+    assert in_process("results", job_id.strip(), "-o", "~")[0] == 2
+
+
+def test_the_module_with_arguments_is_the_command_line() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "app", "serves"], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert "serves" in ended.stderr
 
 
 def test_help_is_for_everybody(in_process: InProcess) -> None:
@@ -437,7 +530,8 @@ def test_calling_a_server_imports_nothing_of_it() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     loaded = set(ended.stdout.split())
-    assert not {name for name in loaded if re.match(r"app\.(?!cli\b)", name)}
+    of_it = {name for name in loaded if re.match(r"app\.(?!cli\b)", name)}
+    assert of_it == {"app.core", "app.core.paths"}
     assert not loaded & {"fastapi", "sqlalchemy", "duckdb", "av", "numpy", "pandas"}
 
 

@@ -23,9 +23,18 @@ class Conversation:
         self.request_line = head.partition("\r\n")[0]
         length = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
         self.body_bytes = int(length[1]) if length else 0
+        self.chunked = "transfer-encoding: chunked" in head.lower()
 
     async def read_body(self) -> bytes:
-        return await self._reader.readexactly(self.body_bytes)
+        """Of the announced length, or in chunks as they come."""
+        if not self.chunked:
+            return await self._reader.readexactly(self.body_bytes)
+        body = b""
+        while size := int(await self._reader.readline(), 16):
+            body += await self._reader.readexactly(size)
+            await self._reader.readline()
+        await self._reader.readline()
+        return body
 
     async def read_some(self, count: int) -> bytes:
         return await self._reader.readexactly(count)
@@ -33,11 +42,13 @@ class Conversation:
     async def read_to_the_end(self) -> bytes:
         return await self._reader.read()
 
-    async def answer(self, status_code: int, body: object) -> None:
-        content = json.dumps(body).encode()
+    async def answer(self, status_code: int, body: object, **headers: str) -> None:
+        """As JSON, or bytes as they are; `Retry_After` is the header Retry-After."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
         self.writer.write(
             f"HTTP/1.1 {status_code} Whatever\r\nContent-Length: {len(content)}\r\n"
-            "Connection: close\r\n\r\n".encode()
+            f"{more}Connection: close\r\n\r\n".encode()
             + content
         )
         await self.writer.drain()
@@ -62,8 +73,8 @@ class Stub:
             await conversation.read_head()
             self.requests.append(conversation.request_line)
             await self.behaviours.pop(0)(conversation)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the client has gone
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # the client has gone, or the loop ends
         finally:
             writer.transport.abort()
 
@@ -77,12 +88,12 @@ async def serving(*behaviours: Behaviour, tls: ssl.SSLContext | None = None) -> 
         yield stub
 
 
-def answering(status_code: int, body: object) -> Behaviour:
+def answering(status_code: int, body: object, **headers: str) -> Behaviour:
     """Read the whole request, and answer."""
 
     async def behave(conversation: Conversation) -> None:
         await conversation.read_body()
-        await conversation.answer(status_code, body)
+        await conversation.answer(status_code, body, **headers)
         await conversation.hang_up()
 
     return behave

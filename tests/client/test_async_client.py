@@ -5,10 +5,13 @@ import io
 import json
 import os
 import ssl
+import sys
 import threading
+import traceback
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -28,6 +31,7 @@ from forgesyte_client import (
     ServerUnavailable,
     Step,
     WaitTimeout,
+    upload,
 )
 from forgesyte_client.connection import growing_pauses
 from forgesyte_client.upload import PIECE_BYTES, Upload
@@ -160,12 +164,55 @@ async def test_a_job_that_is_not_over(client: AsyncClient) -> None:
     assert (await client.wait(job_id)).status is JobStatus.COMPLETED
 
 
-async def test_an_error_of_run_tells_the_job(client: AsyncClient) -> None:
+async def test_what_ends_the_waiting_tells_the_job(client: AsyncClient) -> None:
     with pytest.raises(WaitTimeout) as caught:
         await client.run(TINY_MP4, pipeline_id="sleep", timeout=0.1)
-    (note,) = caught.value.__notes__
-    job_id = note.removeprefix("The job is ").removesuffix(".")
+    job_id = caught.value.job_id
+    assert job_id is not None
+    assert caught.value.__notes__ == [f"The job is {job_id}."]
+
+    waiting = asyncio.create_task(client.wait(job_id))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError) as cancelled:
+        await waiting
+    assert cancelled.value.__notes__ == [f"The job is {job_id}."]
     assert (await client.wait(job_id)).status is JobStatus.COMPLETED
+
+
+async def test_what_ends_many_tells_every_job_under_way(server: ServerProcess) -> None:
+    known: set[str | None] = set()
+    all_known = asyncio.Event()
+
+    def observe(step: Step) -> None:
+        known.add(step.job_id)
+        if len(known - {None}) == 2:
+            all_known.set()
+
+    async def run_both(client: AsyncClient) -> None:
+        async for _ in client.run_many([TINY_MP4] * 2, pipeline_id="sleep"):
+            pass
+
+    async with AsyncClient(server.base_url, progress=observe) as client:
+        running = asyncio.create_task(run_both(client))
+        await all_known.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError) as cancelled:
+            await running
+        notes = {f"The job of {TINY_MP4} is {job_id}." for job_id in known if job_id}
+        assert {*cancelled.value.__notes__} == notes
+        for job_id in filter(None, known):
+            await client.wait(job_id)
+
+
+async def test_what_goes_wrong_with_one_of_many_has_its_id(
+    server: ServerProcess, empty_video: Path
+) -> None:
+    async with quiet(server.base_url) as client:
+        (done,) = [d async for d in client.run_many([empty_video], pipeline_id="nothing")]
+    assert isinstance(done.error, JobFailed)
+    assert done.error.job_id == done.job_id
+    assert done.error.__notes__ == [f"The job is {done.job_id}."]
 
 
 async def test_a_missing_file(client: AsyncClient, tmp_path: Path) -> None:
@@ -180,10 +227,10 @@ async def test_a_file_that_shrinks_is_not_submitted(server: ServerProcess, tmp_p
     def cut(sent: int, size: int) -> None:
         os.truncate(video, PIECE_BYTES)
 
-    upload = Upload(video, "nothing", cut)
+    shrinking = Upload(video, "nothing", cut)
     with httpx2.Client(base_url=server.base_url) as http, pytest.raises(OSError, match="shorter"):
-        upload.send(http)
-    assert not upload.sent_whole
+        shrinking.send(http)
+    assert not shrinking.sent_whole
 
 
 async def test_a_restart_is_waited_for(server: ServerProcess) -> None:
@@ -247,19 +294,71 @@ async def test_a_failing_server_is_not_asked_twice() -> None:
             await client.status(JOB_ID)
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [("<html>", "not what a ForgeSyte server says"), ({"job_id": "1"}, "ForgeSyte")],
-)
-async def test_some_other_server(body: object, message: str) -> None:
-    async with serving(answering(200, body)) as stub, quiet(stub.url) as client:
-        with pytest.raises(ServerUnavailable, match=message):
+HTML = b"<html>"
+NOT_OURS = {
+    "gateway": (502, HTML, {}),
+    "cloudflare": (522, HTML, {}),
+    "dns": (530, b"error code: 1016", {}),
+    "timeout": (408, HTML, {}),
+    "backend": (404, b"default backend - 404", {}),
+    "moved": (302, HTML, {"Location": "https://sign.in/"}),
+    "page": (200, HTML, {}),
+    "other": (200, {"job_id": "1"}, {}),
+    "bare": (500, b"Internal Server Error", {}),
+    "list": (403, {"detail": ["no"]}, {}),
+    "limit": (429, HTML, {"Retry_After": "1"}),
+}
+not_ours = pytest.mark.parametrize("answer", NOT_OURS.values(), ids=NOT_OURS)
+
+
+@not_ours
+async def test_what_answers_in_the_place_of_the_server_is_waited_out(answer: Any) -> None:
+    status_code, body, headers = answer
+    away = answering(status_code, body, **headers)
+    async with serving(ALL_IS_WELL, away, ALL_IS_WELL) as stub, quiet(stub.url) as client:
+        await client.status(JOB_ID)
+        assert (await client.status(JOB_ID)).job_id == JOB_ID
+
+
+@not_ours
+async def test_what_answers_in_the_place_of_the_server_is_named_in_the_end(answer: Any) -> None:
+    status_code, body, headers = answer
+    async with (
+        serving(*[answering(status_code, body, **headers)] * 2) as stub,
+        quiet(stub.url, patience=0) as client,
+    ):
+        for ask in (client.status(JOB_ID), client.copy_results(JOB_ID, io.BytesIO())):
+            with pytest.raises((Rejected, ServerUnavailable)) as caught:
+                await ask
+            told = f"{stub.url} answered {status_code} Whatever"
+            assert str(caught.value).startswith(told)
+            assert "not what a ForgeSyte server says" in str(caught.value)
+
+
+@pytest.mark.parametrize("status_code", [401, 413])
+async def test_a_refusal_that_no_waiting_changes_is_told_at_once(status_code: int) -> None:
+    refusing = answering(status_code, HTML)
+    async with serving(ALL_IS_WELL, refusing) as stub, quiet(stub.url) as client:
+        await client.status(JOB_ID)
+        with pytest.raises(Rejected, match=f"answered {status_code}"):
+            await client.submit(TINY_MP4, pipeline_id="ocr")
+
+
+async def test_a_server_tells_how_long_it_wants_to_be_left_alone() -> None:
+    def soon() -> str:
+        return format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)
+
+    for kind in ("seconds", "date"):
+        value = "2" if kind == "seconds" else soon()
+        busy = answering(503, {"detail": "Busy."}, Retry_After=value)
+        async with serving(busy, ALL_IS_WELL) as stub, quiet(stub.url) as client:
+            before = asyncio.get_running_loop().time()
             await client.status(JOB_ID)
+            assert asyncio.get_running_loop().time() - before >= 1.5
 
-
-async def test_an_error_without_a_sentence_is_told_by_its_status() -> None:
-    async with serving(answering(405, ["no"])) as stub, quiet(stub.url) as client:
-        with pytest.raises(Rejected, match="405 Whatever"):
+    too_long = answering(503, {"detail": "Busy."}, Retry_After="120")
+    async with serving(too_long) as stub, quiet(stub.url) as client:
+        with pytest.raises(ServerUnavailable, match="Busy"):
             await client.status(JOB_ID)
 
 
@@ -292,11 +391,11 @@ async def test_a_submit_of_unknown_outcome_is_not_repeated(patience: float) -> N
         assert len(stub.requests) == 2
 
 
-@pytest.mark.parametrize("status_code", [500, 502, 504])
+@pytest.mark.parametrize("status_code", [200, 500, 502, 504, 524])
 async def test_a_failure_after_the_upload_is_an_unknown_outcome(status_code: int) -> None:
-    failing = answering(status_code, {"detail": "Something broke."})
+    failing = answering(status_code, HTML)
     async with serving(failing, ALL_IS_WELL) as stub, quiet(stub.url) as client:
-        with pytest.raises(OutcomeUnknown, match="Something broke"):
+        with pytest.raises(OutcomeUnknown, match=f"{status_code} Whatever"):
             await client.submit(TINY_MP4, pipeline_id="ocr")
         assert len(stub.requests) == 1
 
@@ -440,6 +539,57 @@ async def test_the_file_is_opened_off_the_event_loop(client: AsyncClient, tmp_pa
         await submitting
 
 
+async def test_a_pipe_is_read_to_its_end(client: AsyncClient, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    running = asyncio.create_task(client.run(pipe, pipeline_id="nothing"))
+    await asyncio.to_thread(pipe.write_bytes, TINY_MP4.read_bytes())
+    assert len(await running) == FRAME_COUNT
+
+
+async def test_what_came_through_a_pipe_is_not_sent_twice(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    async with serving(ALL_IS_WELL, gone_in_the_middle) as stub, quiet(stub.url) as client:
+        await client.status(JOB_ID)
+        submitting = asyncio.create_task(client.submit(pipe, pipeline_id="ocr"))
+        await asyncio.to_thread(pipe.write_bytes, TINY_MP4.read_bytes())
+        with pytest.raises(ServerUnavailable):
+            await submitting
+        assert len(stub.requests) == 2
+
+
+async def test_a_pipe_that_nothing_comes_through_can_be_left(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    async with quiet("http://127.0.0.1:1") as client:
+        submitting = asyncio.create_task(client.submit(pipe, pipeline_id="ocr"))
+        with await asyncio.to_thread(pipe.open, "wb"):
+            submitting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await submitting
+            await asyncio.to_thread(wait_until, lambda: not uploading(), 30, "The end of reading")
+
+
+def uploading() -> bool:
+    """Whether a thread still reads what is to be uploaded."""
+    stacks = map(traceback.walk_stack, sys._current_frames().values())
+    files = {frame.f_code.co_filename for stack in stacks for frame, _ in stack}
+    return upload.__file__ in files
+
+
+async def test_pipelines_are_those_of_the_server(client: AsyncClient) -> None:
+    assert {"barcodes", "nothing", "ocr"} <= {*await client.pipelines()}
+    other = answering(422, {"detail": "pipeline_id: Field required"})
+    async with (
+        serving(other, answering(200, {"job_id": JOB_ID})) as stub,
+        quiet(stub.url, patience=0) as odd,
+    ):
+        for error in (Rejected, ServerUnavailable):
+            with pytest.raises(error):
+                await odd.pipelines()
+
+
 async def test_every_step_is_told(server: ServerProcess) -> None:
     steps: list[Step] = []
     async with AsyncClient(server.base_url, progress=steps.append) as client:
@@ -497,12 +647,6 @@ async def test_an_observer_that_raises_stops_nothing(server: ServerProcess) -> N
     assert [d.error for d in done] == [None, None]
     assert len(told) >= 6
     assert all("mine" in str(context["exception"]) for context in told)
-
-
-async def test_a_failed_job_among_many_keeps_its_id(client: AsyncClient, empty_video: Path) -> None:
-    (done,) = [d async for d in client.run_many([empty_video], pipeline_id="nothing")]
-    assert isinstance(done.error, JobFailed)
-    assert done.error.job_id == done.job_id
 
 
 async def test_many_are_submitted_without_waiting(client: AsyncClient) -> None:

@@ -1,9 +1,11 @@
 """Tables and plots of results, real and made up."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ from app.services.video import reader
 from forgesyte_client import Client, Frame, Results
 from forgesyte_client.findings import NOTHING, corners, describe, detections, label, runs
 from forgesyte_client.plots import read_frames, spans
-from tests.clips import encode_clip, frame_number, numbered_frames, with_matrix
+from tests.clips import encode_clip, frame_number, numbered_frames, with_edits, with_matrix
 from tests.fixtures.make_tiny_mp4 import CODE, FRAME_COUNT, TEXT, TINY_MP4
 from tests.support.server import ServerProcess
 
@@ -201,3 +203,69 @@ def test_frames_are_counted_and_turned_as_the_server_does(
     for frame in reader.read_frames(video, **limits):
         difference = pictures[frame.index].astype(int) - frame.image[:, :, ::-1]
         assert np.abs(difference).max() < 3
+
+
+def made_of(count: int) -> Results:
+    return results_of(*[ocr("x")] * count)
+
+
+def test_a_table_tells_when_frames_are_shown(tmp_path: Path) -> None:
+    plain = encode_clip(tmp_path / "plain.mp4", numbered_frames(12))
+    table = made_of(12).to_dataframe(video=plain)
+    assert list(table.columns) == ["timestamp", "text", "blocks"]
+    np.testing.assert_allclose(table["timestamp"], np.arange(12) / 25)
+    twice = results_of(ocr("a"), ocr("b", "c"), *[ocr()] * 10).to_dataframe(
+        "detection", video=plain
+    )
+    np.testing.assert_allclose(twice["timestamp"], [0, 0.04, 0.04])
+    with pytest.raises(ValueError, match="has 12 frames, but the results are of 11"):
+        made_of(11).to_dataframe(video=plain)
+    assert list(results_of().to_dataframe().columns) == []
+
+
+def test_times_are_those_of_a_variable_rate(tmp_path: Path) -> None:
+    times = [0, 10, 43, 543, 1500, 1501, 1600, 9000]
+    video = tmp_path / "variable.mp4"
+    with av.open(video, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=25, options={"bf": "3"})
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for time, image in zip(times, numbered_frames(len(times)), strict=True):
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+            frame.pts, frame.time_base = time, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    table = made_of(len(times)).to_dataframe(video=video)
+    np.testing.assert_allclose(table["timestamp"], np.array(times) / 1000)
+
+
+@pytest.mark.parametrize(
+    ("edits", "shown"),
+    [
+        ([(-1, 25), (0, 24)], [(n, 1 + n / 25) for n in range(24)]),
+        ([(6, 12)], [(6 + n, n / 25) for n in range(12)]),
+        ([(0, 6), (12, 6)], [(n if n < 6 else n + 6, n / 25) for n in range(12)]),
+        ([(0, 6), (0, 6)], [(n % 6, n / 25) for n in range(12)]),
+        ([(0, 6), (-1, 25), (6, 18)], [(n, n / 25 + (n >= 6)) for n in range(24)]),
+        (
+            [(-1, 5), (0, 6), (-1, 25), (6, 6), (-1, 5), (12, 12), (-1, 3)],
+            [(n, n / 25 + 0.2 + (n >= 6) + 0.2 * (n >= 12)) for n in range(24)],
+        ),
+    ],
+    ids=["delay", "trim", "cut", "repeat", "gap", "gaps"],
+)
+def test_times_are_those_of_an_edit_list(
+    tmp_path: Path, edits: list[tuple[int, int]], shown: list[tuple[int, float]]
+) -> None:
+    """An edit is its first frame (-1: show nothing) and how many frames it lasts."""
+    whole = encode_clip(tmp_path / "whole.mp4", numbered_frames(24), codec_options={"g": "6"})
+    parts = [(40 * length, 512 * (2 + first) if first >= 0 else -1) for first, length in edits]
+    clip = tmp_path / "edited.mp4"
+    clip.write_bytes(with_edits(whole.read_bytes(), *parts))
+    table = made_of(len(shown)).to_dataframe(video=clip)
+    np.testing.assert_allclose(table["timestamp"], [time for _, time in shown], atol=1e-6)
+    limits = {"frame_stride": 1, "max_frame_pixels": 10**6, "max_video_frames": 100}
+    told = [frame.timestamp for frame in reader.read_frames(clip, **limits)]
+    np.testing.assert_allclose(table["timestamp"], told)
+    pictures = dict(read_frames(clip, set(range(len(shown)))))
+    assert [frame_number(picture) for picture in pictures.values()] == [n for n, _ in shown]

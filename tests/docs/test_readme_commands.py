@@ -29,7 +29,11 @@ TIME = r"\d{4}-\d\d-\d\dT[\d:.]+Z"
 NUMBER = r"(?<=:)\d+(?:\.\d+)?(?=[,}])"
 BIN = Path(sys.executable).parent
 
-GO_ON = [command for command in COMMANDS if re.match(r"forgesyte (serve|worker)\b", command.text)]
+GO_ON = [
+    command
+    for command in COMMANDS
+    if re.match(r"(forgesyte (serve|worker)|uvicorn)\b", command.text)
+]
 LATER = commands(section(README, "Looking after it"))  # test_looking_after.py has these
 CALLS = [
     command for command in COMMANDS if command.text not in MAKE and command not in [*GO_ON, *LATER]
@@ -90,9 +94,8 @@ def test_make_help_lists_all_commands(clone: Clone) -> None:
 @pytest.mark.parametrize("command", GO_ON, ids=lambda command: command.text.split("#")[0])
 def test_what_goes_on_starts(command: Command, tmp_path: Path) -> None:
     words = shlex.split(command.text, comments=True)
-    process = AppProcess(
-        [str(BIN / words[0]), *words[1:]], tmp_path / "data", env={"FORGESYTE_PORT": "0"}
-    )
+    free_port = {"FORGESYTE_PORT": "0", "UVICORN_PORT": "0"}
+    process = AppProcess([str(BIN / words[0]), *words[1:]], tmp_path / "data", env=free_port)
     with process:
         wait_until(lambda: "Recovered: 0 pending" in process.log(), 60, "Starting")
         process.stop()

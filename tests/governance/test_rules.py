@@ -172,7 +172,7 @@ CHANGES = [
     ("checks-run", "Makefile", RECIPE, f"{RECIPE} || true"),
     ("checks-run", "Makefile", RECIPE, f"{RECIPE} --root elsewhere"),
     ("checks-run", "Makefile", " governance format", " format"),
-    ("checks-run", "Makefile", "\t$(BIN)/pytest\n", "\t$(BIN)/pytest || true\n"),
+    ("checks-run", "Makefile", "/pytest $(SIDE_BY_SIDE)\n", "/pytest $(SIDE_BY_SIDE) || true\n"),
     ("landing-runs", ".ci/run", "make smoke", "make smoke || true"),
     ("landing-runs", ".ci/run", "make test", "make faults"),
     ("landing-runs", ".ci/run", "set -euo pipefail", "set -u"),

@@ -52,8 +52,9 @@ class ServerProcess(LocalServer, _Watched):
     """The real server on `data_dir`; ready to be asked inside its `with` block.
 
     `args` are added to the command line, which is uvicorn's unless `command` replaces it; a
-    replacement finds its address in FORGESYTE_HOST and FORGESYTE_PORT. `plugins` are folders
-    with further pipelines, see `tests.support.pipelines`.
+    replacement finds its address in FORGESYTE_HOST and FORGESYTE_PORT. `http` is a protocol of
+    uvicorn's in the place of ours. `plugins` are folders with further pipelines, see
+    `tests.support.pipelines`.
     """
 
     def __init__(

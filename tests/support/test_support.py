@@ -12,7 +12,7 @@ from tests.faults.durability.strace import whole_calls
 from tests.support.client import wait_until
 from tests.support.pipelines import READY, FrameEvent, read_events, write_pipeline_package
 from tests.support.server import ServerProcess
-from tools.local_server import ProcessFailed
+from tools.local_server import PROTOCOL, ProcessFailed
 
 _LISTEN = """
 import os, signal, socket, subprocess, sys
@@ -144,7 +144,7 @@ def test_the_command_of_the_server_names_its_loop_and_parser(tmp_path: Path) -> 
     server = ServerProcess(tmp_path / "data", loop="asyncio", http="h11", args=["--no-access-log"])
     address = ["--host", "127.0.0.1", "--port", str(server.port)]
     options = ["--loop", "asyncio", "--http", "h11", "--no-access-log"]
-    assert server.command[1:] == ["-m", "uvicorn", "app.main:app", *address, *options]
+    assert server.command[1:] == ["-m", "uvicorn", "app.main:app", *address, *PROTOCOL, *options]
 
 
 _RUN_PIPELINE = """

@@ -112,7 +112,7 @@ def test_file_that_is_no_video_fails_saying_so(bench: Bench, tmp_path: Path) -> 
     drain(bench, Dag(lambda _: {}))
     job = bench.job(job_id)
     assert job.status is JobStatus.FAILED
-    assert "moov" in (job.error_message or "")
+    assert "damaged" in (job.error_message or "")
 
 
 def test_video_that_is_gone_fails_saying_so(bench: Bench) -> None:

@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Mapping
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.routing import Match
 
 from app.api_routes.refusal import Body, Refusal
 from app.core.errors import (
+    CrossSite,
     DatabaseError,
     InvalidUpload,
     NotFound,
@@ -25,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 STATUSES: Mapping[type[RequestError], HTTPStatus] = {
     InvalidUpload: HTTPStatus.BAD_REQUEST,
+    CrossSite: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     UploadStalled: HTTPStatus.REQUEST_TIMEOUT,
     UploadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -33,12 +36,19 @@ STATUSES: Mapping[type[RequestError], HTTPStatus] = {
     StorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
 }
 
+NO_SUCH_PATH = (
+    "There is nothing at this path. The calls are POST /video/submit, GET /video/status/{job_id} "
+    "and GET /video/results/{job_id}, without a slash at the end."
+)
+
 
 def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, answer)
     app.add_exception_handler(RequestError, answer)
     app.add_exception_handler(DatabaseError, answer)
     app.add_exception_handler(RequestValidationError, answer)
+    app.add_exception_handler(HTTPStatus.NOT_FOUND, answer_no_path)
+    app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, answer_other_method)
 
 
 async def answer(request: Request, error: Exception) -> JSONResponse:
@@ -54,6 +64,25 @@ async def answer(request: Request, error: Exception) -> JSONResponse:
     if body is None or body.ended:
         return JSONResponse({"detail": detail}, status)
     return Refusal({"detail": detail}, status, body)
+
+
+async def answer_no_path(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": NO_SUCH_PATH}, HTTPStatus.NOT_FOUND)
+
+
+async def answer_other_method(request: Request, error: Exception) -> JSONResponse:
+    """The router knows of one route's methods only, and a path may have several routes."""
+    allowed = ", ".join(method for method in HTTPMethod if is_served(request, method))
+    return JSONResponse(
+        {"detail": f"This path takes {allowed}."},
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        headers={"Allow": allowed},
+    )
+
+
+def is_served(request: Request, method: HTTPMethod) -> bool:
+    scope = {**request.scope, "method": method}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
 
 
 def explain_fields(error: RequestValidationError) -> str:

@@ -1,42 +1,41 @@
-"""A multipart/form-data body with one file in it, parsed piece by piece.
+"""A multipart/form-data body with one file in it, read piece by piece.
 
-The parsing itself is python-multipart's; here its events become fields and the bytes of the file,
-and everything that may grow is held against a limit.
+A form as clients write it (RFC 7578, RFC 2046 section 5.1): of a part its name alone counts, so
+whatever else a header says is neither decoded nor judged. What may grow is held against a limit.
 """
 
 from collections.abc import Callable
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import parse_options_header
 
 from app.core.errors import InvalidUpload, UploadTooLarge
 
 KIB = 1024
 MAX_PARTS = 16
-MAX_FIELD_BYTES = 8 * KIB
-VIEW_BYTES = 256  # what a view of the body takes, however little it shows
+MAX_BOUNDARY_BYTES = 256
+MAX_HEADER_BYTES = 16 * KIB  # of one part
 MAX_OVERHEAD_BYTES = 64 * KIB  # all that is not the file: delimiters, headers, fields
+VIEW_BYTES = 256  # what a view of the body takes, however little it shows
 
-
-class FilePart:
-    """The part of a form that carries the file."""
-
-    def __init__(self, field: str, filename: str, content_type: str | None) -> None:
-        self.field = field
-        self.filename = filename
-        self.content_type = content_type
-        self.size = 0
+EMPTY_LINE = b"\r\n\r\n"
+FILE = "file"
+FIELDS = ("pipeline_id",)
+NO_DELIMITER = "No line of the form begins with the boundary that its content type names."
+NO_END_OF_HEADERS = (
+    f"The headers of a part do not end within {MAX_HEADER_BYTES} bytes; the lines of a form end in "
+    "CRLF, and an empty one ends headers."
+)
 
 
 class MultipartForm:
     """`write` takes the body as it comes in; `take_file_data` gives what it held of the file.
 
-    `check_head` is called once with the first `head_bytes` of the file, or with all of it when it
-    is shorter, and raises to refuse it.
+    `fields` are the texts of FIELDS; `file_size` counts the bytes of the file so far, None before
+    it begins. `check_head` is called once with the first `head_bytes` of the file, or with all of
+    it when it is shorter, and raises to refuse it.
 
     Raises, from every method:
-        InvalidUpload: the body is not well-formed, or one of its fields, headers or parts is more
-            than a form of this kind needs.
+        InvalidUpload: the body is not well-formed, or holds more than a form of this kind needs.
         UploadTooLarge: the file is larger than `max_file_bytes`.
     """
 
@@ -49,7 +48,7 @@ class MultipartForm:
         check_head: Callable[[bytes], None],
     ) -> None:
         self.fields: list[tuple[str, str]] = []
-        self.file: FilePart | None = None
+        self.file_size: int | None = None
         self._max_file_bytes = max_file_bytes
         self._head_bytes = head_bytes
         self._check_head = check_head
@@ -58,9 +57,13 @@ class MultipartForm:
         self._held = 0
         self._body_bytes = 0
         self._parts = 0
+        self._delimiter = b"\r\n--" + boundary_of(content_type)
+        self._unread = b"\r\n"  # the first delimiter may lack the line's end before it
+        self._in_header = False
+        self._field: str | None = None
+        self._value = bytearray()
+        self._in_file = False
         self._complete = False
-        self._begin_part()
-        self._parser = self._build_parser(content_type)
 
     @property
     def held_bytes(self) -> int:
@@ -69,97 +72,86 @@ class MultipartForm:
 
     def write(self, chunk: bytes) -> None:
         self._body_bytes += len(chunk)
-        try:
-            self._parser.write(chunk)
-        except FormParserError as error:
-            raise InvalidUpload(f"The form is malformed: {error}") from error
-        file_bytes = self.file.size if self.file else 0
-        if self._body_bytes - file_bytes > MAX_OVERHEAD_BYTES:
-            raise InvalidUpload("The form holds too much besides the file.")
+        data, self._unread = self._unread + chunk if self._unread else chunk, b""
+        at = 0
+        while at < len(data) and not self._complete:
+            at = self._read_header(data, at) if self._in_header else self._read_content(data, at)
+        if self._body_bytes - (self.file_size or 0) > MAX_OVERHEAD_BYTES:
+            raise InvalidUpload(
+                "The form holds too much besides the file." if self._parts else NO_DELIMITER
+            )
 
     def finish(self) -> None:
         """Call when the body has ended."""
-        if not self._complete:
-            raise InvalidUpload("The form ends before its closing delimiter.")
+        if self._complete:
+            return
+        if self._in_header:
+            raise InvalidUpload(NO_END_OF_HEADERS)
+        raise InvalidUpload(
+            "The form ends before its closing delimiter." if self._parts else NO_DELIMITER
+        )
 
     def take_file_data(self) -> list[memoryview]:
         """The bytes of the file that came since the last call, in order."""
         data, self._file_data, self._held = self._file_data, [], 0
         return data
 
-    def _build_parser(self, content_type: str) -> MultipartParser:
-        kind, options = parse_options_header(content_type)
-        if kind != b"multipart/form-data":
-            raise InvalidUpload("The request must be a multipart/form-data form.")
-        boundary = options.get(b"boundary")
-        if not boundary:
-            raise InvalidUpload("The form's content type names no boundary.")
-        try:
-            return MultipartParser(
-                boundary,
-                {
-                    "on_part_begin": self._begin_part,
-                    "on_header_field": self._add_header_name,
-                    "on_header_value": self._add_header_value,
-                    "on_header_end": self._end_header,
-                    "on_headers_finished": self._end_headers,
-                    "on_part_data": self._add_data,
-                    "on_part_end": self._end_part,
-                    "on_end": self._end,
-                },
-            )
-        except FormParserError as error:
-            raise InvalidUpload(f"The form is malformed: {error}") from error
+    def _read_content(self, data: bytes, start: int) -> int:
+        """Read up to the end of the next delimiter, or of the data; where that is."""
+        end = data.find(self._delimiter, start)
+        if end >= 0:
+            self._add(data, start, end)
+            self._end_part()
+            self._in_header = True
+            return end + len(self._delimiter)
+        end = beginning_at_the_end(data, start, self._delimiter)
+        self._add(data, start, end)
+        self._unread = data[end:]
+        return len(data)
 
-    def _begin_part(self) -> None:
-        self._header_name = b""
-        self._header_value = b""
-        self._headers: dict[bytes, bytes] = {}
-        self._field = ""
-        self._value: bytearray | None = None  # None while the part is the file
+    def _read_header(self, data: bytes, start: int) -> int:
+        """Read what follows a delimiter up to an empty line, which may be the first after it."""
+        if data.startswith(b"--", start):
+            self._complete = True
+            return len(data)
+        end = data.find(EMPTY_LINE, start)
+        if (len(data) if end < 0 else end) - start > MAX_HEADER_BYTES:
+            raise InvalidUpload(NO_END_OF_HEADERS)
+        if end < 0:
+            self._unread = data[start:]
+            return len(data)
+        self._begin_part(data[start:end])
+        self._in_header = False
+        return end + len(EMPTY_LINE)
 
-    def _add_header_name(self, data: bytes, start: int, end: int) -> None:
-        self._header_name += data[start:end]
-
-    def _add_header_value(self, data: bytes, start: int, end: int) -> None:
-        self._header_value += data[start:end]
-
-    def _end_header(self) -> None:
-        self._headers[self._header_name.lower()] = self._header_value
-        self._header_name = self._header_value = b""
-
-    def _end_headers(self) -> None:
+    def _begin_part(self, header: bytes) -> None:
         self._parts += 1
         if self._parts > MAX_PARTS:
             raise InvalidUpload(f"The form has more than {MAX_PARTS} parts.")
-        kind, options = parse_options_header(self._headers.get(b"content-disposition"))
-        if kind != b"form-data" or b"name" not in options:
-            raise InvalidUpload("A part of the form has no name.")
-        self._field = decode(options[b"name"])
-        if b"filename" not in options:
-            self._value = bytearray()
-            return
-        if self.file is not None:
-            raise InvalidUpload("The form has more than one file; send one at a time.")
-        content_type = self._headers.get(b"content-type")
-        self.file = FilePart(
-            self._field,
-            decode(options[b"filename"]),
-            None if content_type is None else content_type.decode("latin-1"),
-        )
+        name, has_filename = name_in(header)
+        self._in_file = name == FILE
+        if self._in_file:
+            if self.file_size is not None:
+                raise InvalidUpload("The form has more than one file; send one at a time.")
+            self.file_size = 0
+        elif name in FIELDS:
+            self._field = name
+        elif name is None:
+            raise InvalidUpload(f"A part of the form has no name; that of the video is {FILE!r}.")
+        elif has_filename:
+            raise InvalidUpload(f"The part with a file is named {name[:50]!r}, not {FILE!r}.")
 
-    def _add_data(self, data: bytes, start: int, end: int) -> None:
-        if self._value is None:
-            self._add_file_data(memoryview(data)[start:end])
-            return
-        self._value += data[start:end]
-        if len(self._value) > MAX_FIELD_BYTES:
-            raise InvalidUpload(f"A field of the form is longer than {MAX_FIELD_BYTES} bytes.")
+    def _add(self, data: bytes, start: int, end: int) -> None:
+        if self._in_file:
+            if start < end:
+                self._add_file_data(memoryview(data)[start:end])
+        elif self._field is not None:
+            self._value += data[start:end]
 
     def _add_file_data(self, data: memoryview) -> None:
-        assert self.file is not None
-        self.file.size += len(data)
-        if self.file.size > self._max_file_bytes:
+        assert self.file_size is not None
+        self.file_size += len(data)
+        if self.file_size > self._max_file_bytes:
             raise UploadTooLarge.than(self._max_file_bytes)
         if self._head is not None:
             self._head += data[: self._head_bytes - len(self._head)]
@@ -174,17 +166,51 @@ class MultipartForm:
             self._check_head(head)
 
     def _end_part(self) -> None:
-        if self._value is None:
+        if self._in_file:
             self._judge_head()
-        else:
-            self.fields.append((self._field, decode(self._value)))
-
-    def _end(self) -> None:
-        self._complete = True
+        elif self._field is not None:
+            self.fields.append((self._field, self._value.decode(errors="replace")))
+        self._in_file, self._field, self._value = False, None, bytearray()
 
 
-def decode(text: bytes | bytearray) -> str:
-    try:
-        return text.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidUpload("A field of the form is not UTF-8 text.") from error
+def boundary_of(content_type: str) -> bytes:
+    kind, options = parse_options_header(content_type)
+    if kind != b"multipart/form-data":
+        raise InvalidUpload("The request must be a multipart/form-data form.")
+    boundary = options.get(b"boundary")
+    if not boundary:
+        raise InvalidUpload("The form's content type names no boundary.")
+    if len(boundary) > MAX_BOUNDARY_BYTES:
+        raise InvalidUpload(f"The form's boundary is longer than {MAX_BOUNDARY_BYTES} bytes.")
+    return boundary
+
+
+def beginning_at_the_end(data: bytes, start: int, delimiter: bytes) -> int:
+    """Where the end of `data` may be the beginning of a delimiter; its length if it is none."""
+    # A delimiter has its one carriage return in front.
+    found = data.rfind(b"\r", max(start, len(data) - len(delimiter) + 1))
+    return found if found >= 0 and delimiter.startswith(data[found:]) else len(data)
+
+
+def name_in(header: bytes) -> tuple[str | None, bool]:
+    """The name of a part, and whether it has a filename, encoded or not."""
+    disposition = headers_in(header).get(b"content-disposition", b"")
+    _, options = parse_options_header(disposition)
+    name = options.get(b"name")
+    has_filename = bool(options.get(b"filename")) or b"filename*" in disposition.lower()
+    return None if name is None else name.decode(errors="replace"), has_filename
+
+
+def headers_in(header: bytes) -> dict[bytes, bytes]:
+    """What follows a delimiter: padding to the end of its line, and lines that may be folded."""
+    unfolded = header.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
+    padding, *lines = unfolded.split(b"\r\n")
+    if padding.strip(b" \t"):
+        raise InvalidUpload("A line of the form begins with its delimiter, and goes on.")
+    found = {}
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon:
+            raise InvalidUpload("A header of the form has no colon.")
+        found[name.strip().lower()] = value
+    return found

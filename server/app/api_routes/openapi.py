@@ -21,6 +21,7 @@ Responses: TypeAlias = dict[int | str, dict[str, Any]]
 
 MEANINGS = {
     400: "The file is not an MP4, or the form is malformed.",
+    403: "A page of another website has sent it.",
     404: "There is no such job.",
     408: "The upload sent nothing for too long.",
     413: "The file is larger than allowed.",
@@ -60,6 +61,10 @@ OF_SUBMIT = failures(
         400: [
             "The file is not an MP4 video: it does not begin with an ftyp box.",
             "The request must be a multipart/form-data form.",
+        ],
+        403: [
+            "A page of another website has sent this; it would have to stand in "
+            "FORGESYTE_CORS_ORIGINS."
         ],
         408: ["The upload sent nothing for 60 seconds."],
         413: ["The file is larger than the 4294967296 bytes allowed."],

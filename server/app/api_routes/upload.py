@@ -21,10 +21,10 @@ from uuid import uuid4
 from aiofiles.threadpool import wrap
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect
 
-from app.api_routes.multipart import MAX_OVERHEAD_BYTES, FilePart, MultipartForm
+from app.api_routes.multipart import FIELDS, FILE, MAX_OVERHEAD_BYTES, MultipartForm
 from app.api_routes.refusal import Body
 from app.core.batching import Batcher
 from app.core.errors import (
@@ -192,9 +192,8 @@ def remove_each(files: Sequence[IncomingFile]) -> list[OSError | None]:
 class ReceivedFile(UploadFile):
     """An uploaded file whose bytes are on disk, or wait in memory for `keep`, not in `file`."""
 
-    def __init__(self, incoming: IncomingFile, rest: Sequence[memoryview], part: FilePart) -> None:
-        headers = Headers({"content-type": part.content_type} if part.content_type else {})
-        super().__init__(BytesIO(), size=part.size, filename=part.filename, headers=headers)
+    def __init__(self, incoming: IncomingFile, rest: Sequence[memoryview], size: int) -> None:
+        super().__init__(BytesIO(), size=size)
         self.id = incoming.id
         self._incoming = incoming
         self._rest = rest
@@ -238,7 +237,8 @@ class UploadReceiver:
                 deadline.reschedule(asyncio.get_running_loop().time())
 
     async def receive(self, request: Request) -> FormData:
-        """The form, its file a ReceivedFile that the caller closes.
+        """The form, its file a ReceivedFile that the caller closes. A field that it lacks may
+        stand in the query.
 
         Raises:
             InvalidUpload, UploadTooLarge, UploadStalled, Unavailable, StorageFull: see errors.py.
@@ -259,10 +259,14 @@ class UploadReceiver:
         except BaseException:
             await incoming.close()
             raise
-        values: list[tuple[str, str | UploadFile]] = [*form.fields]
-        if form.file is not None:
-            rest = form.take_file_data()
-            values.append((form.file.field, ReceivedFile(incoming, rest, form.file)))
+        query = request.query_params
+        values: list[tuple[str, str | UploadFile]] = [
+            *((name, query[name]) for name in FIELDS if name in query),
+            *form.fields,
+        ]
+        if form.file_size is not None:
+            file = ReceivedFile(incoming, form.take_file_data(), form.file_size)
+            values.append((FILE, file))
         return FormData(values)
 
     async def _remove(self, files: Sequence[IncomingFile]) -> list[OSError | None]:

@@ -13,7 +13,18 @@ import typer
 
 from app.cli.display import Display, printable
 from app.cli.exit_codes import EXPLAINED, ExitCode, exit_code
-from app.cli.options import NO_VALUE, AsJson, DataDir, JobId, Timeout, Url, Wait
+from app.cli.options import (
+    NO_VALUE,
+    AsJson,
+    DataDir,
+    JobId,
+    OtherUrl,
+    Timeout,
+    Url,
+    Wait,
+    input_file,
+    output_file,
+)
 from app.cli.output import done_as_json, job_as_dict, print_done, results_as_table, save_results
 from forgesyte_client import DEFAULT_URL, Client, Done, ForgeSyteClientError, Observer
 
@@ -80,9 +91,7 @@ def options_of_all(
 def submit(
     files: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="FILE", exists=True, dir_okay=False, readable=True, help="MP4 files."
-        ),
+        typer.Argument(metavar="FILE", parser=input_file, help="MP4 files; `-` is standard input."),
     ],
     pipeline: Annotated[
         str,
@@ -135,7 +144,11 @@ def results(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", dir_okay=False, help="Write the JSON to this file."
+            "--output",
+            "-o",
+            metavar="FILE",
+            parser=output_file,
+            help="Write the JSON to this file.",
         ),
     ] = None,
     wait: Wait = False,
@@ -162,15 +175,18 @@ def results(
             display.print_table(results_as_table(client.results(job_id)))
 
 
-@cli.command(rich_help_panel=SERVES)
-def pipelines(as_json: AsJson = False) -> None:
-    """List the pipelines installed here, plugins' tools among them."""
-    from app.services.pipelines.registry import PipelineRegistry
+@cli.command(rich_help_panel=CALLS)
+def pipelines(as_json: AsJson = False, url: OtherUrl = None) -> None:
+    """List the pipelines that can be run, plugins' tools among them.
 
-    registry = PipelineRegistry()
-    registry.load_plugins()
-    ids = registry.ids()
-    typer.echo(json.dumps(ids) if as_json else "\n".join(ids))
+    Those of the server that --url or FORGESYTE_URL names; without either, those installed here.
+    """
+    if url is not None:
+        with connect(url) as client:
+            ids = client.pipelines()
+    else:
+        ids = installed_pipelines()
+    typer.echo(json.dumps(ids) if as_json else "\n".join(map(printable, ids)))
 
 
 @cli.command(rich_help_panel=SERVES)
@@ -228,9 +244,21 @@ def report(display: Display, ended: Iterable[Done], *, as_json: bool, alone: boo
     return code
 
 
+def installed_pipelines() -> list[str]:
+    from app.services.pipelines.registry import PipelineRegistry
+
+    registry = PipelineRegistry()
+    registry.load_plugins()
+    return registry.ids()
+
+
 def configure(**options: object) -> None:
     """Hand options to the settings, which read the environment."""
-    given = {name: str(value) for name, value in options.items() if value is not None}
+    given = {
+        name: str(value.absolute() if isinstance(value, Path) else value)
+        for name, value in options.items()
+        if value is not None
+    }
     os.environ.update({f"FORGESYTE_{name.upper()}": value for name, value in given.items()})
 
 
@@ -244,7 +272,3 @@ def connect(url: str, progress: bool | Observer = False) -> Client:
 def require_wait(timeout: float | None, wait: bool) -> None:
     if timeout is not None and not wait:
         raise typer.BadParameter("it says how long --wait waits", param_hint="--timeout")
-
-
-if __name__ == "__main__":
-    main()

@@ -65,7 +65,7 @@ class Display:
             self._tasks[step.subject] = self._progress.add_task(name, total=None, state=state)
         task = self._tasks[step.subject]
         if step.job_id is None:
-            self._progress.update(task, completed=step.sent, total=step.size)
+            self._progress.update(task, completed=step.sent, total=step.size or None)
         else:
             self._progress.update(task, state=step.status)
             self.jobs[step.job_id] = step.subject

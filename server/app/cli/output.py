@@ -29,7 +29,10 @@ def done_as_json(done: Done) -> str:
 def print_done(display: Display, done: Done, *, alone: bool) -> None:
     file = printable(str(done.path))
     if done.error is not None:
-        display.print(f"{file}: {printable(str(done.error))}", err=True)
+        reason = str(done.error)
+        if done.job_id is not None and done.job_id not in reason:
+            reason += f" (job {done.job_id})"
+        display.print(f"{file}: {printable(reason)}", err=True)
     elif done.results is None:
         display.print(str(done.job_id) if alone else f"{done.job_id}\t{file}")
     elif display.on_stdout:

@@ -4,6 +4,7 @@ ForgeSyteError
 ├── StartupError                the process cannot start, or must not
 ├── RequestError                a request cannot be served
 │   ├── InvalidUpload           the body is not a well-formed MP4 upload
+│   ├── CrossSite               a page of another website sends it
 │   ├── NotFound                no such job, or it has no results
 │   ├── UploadStalled           the client went silent
 │   ├── UploadTooLarge          the file is larger than allowed
@@ -48,6 +49,10 @@ class RequestError(ForgeSyteError):
 
 class InvalidUpload(RequestError):
     """The body is not a well-formed upload of an MP4."""
+
+
+class CrossSite(RequestError):
+    """A page of another website sends it, and its origin is not allowed to."""
 
 
 class NotFound(RequestError):

@@ -1,23 +1,35 @@
 """Everything that can be configured, read from `FORGESYTE_*` environment variables."""
 
+import re
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.core.errors import StartupError
 from app.core.limits import DEFAULT_MAX_FRAME_PIXELS, DEFAULT_MAX_VIDEO_FRAMES
+from app.core.paths import in_home
 
 DEFAULT_DATA_DIR = Path("data")
 DATABASE_NAME = "foregsyte.duckdb"
 ENV_PREFIX = "FORGESYTE_"
 
 GIB = 1024**3
+ORIGIN = re.compile(r"\*|https?://[^/\s]+")
+
+
+def check_origin(text: str) -> str:
+    """An origin as browsers write it (RFC 6454, section 6.2), or `*`."""
+    if not ORIGIN.fullmatch(text):
+        raise PydanticCustomError("origin", "Input should be like https://example.com, or *")
+    return text.lower()
 
 
 class Settings(BaseSettings):
-    """Relative paths count from the working directory and are resolved once, here.
+    """Relative paths count from the working directory, those with a leading `~/` from the home
+    folder, and are resolved once, here.
 
     Raises:
         pydantic.ValidationError: a value is missing its bounds; `Settings.load` says it in a line.
@@ -42,6 +54,13 @@ class Settings(BaseSettings):
         description="Address to listen on. There is no authentication: think before opening it.",
     )
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 picks one.")
+    cors_origins: Annotated[tuple[Annotated[str, AfterValidator(check_origin)], ...], NoDecode] = (
+        Field(
+            default=(),
+            description="Origins of the websites whose pages may use the server, with commas "
+            "between them; * for all.",
+        )
+    )
     max_upload_bytes: int = Field(
         default=4 * GIB,
         ge=1,
@@ -89,10 +108,16 @@ class Settings(BaseSettings):
                 f"{name}: {first['msg']} (found {str(first['input'])[:100]!r})"
             ) from error
 
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        return value.replace(",", " ").split() if isinstance(value, str) else value
+
     @model_validator(mode="before")
     @classmethod
     def _resolve_paths(cls, values: dict[str, object]) -> dict[str, object]:
-        data_dir = Path(str(values.get("data_dir", DEFAULT_DATA_DIR))).resolve()
+        given = values.get("data_dir", DEFAULT_DATA_DIR)
+        data_dir = (given if isinstance(given, Path) else in_home(str(given))).resolve()
         url = values.get("database_url") or f"duckdb:///{data_dir / DATABASE_NAME}"
         return {**values, "data_dir": data_dir, "database_url": resolve_database_url(str(url))}
 
@@ -111,4 +136,4 @@ def resolve_database_url(url: str, base: Path | None = None) -> str:
     scheme, _, path = url.partition(":///")
     if scheme != "duckdb" or not path or path.startswith(":memory:"):
         return url
-    return f"duckdb:///{((base or Path.cwd()) / path).resolve()}"
+    return f"duckdb:///{((base or Path.cwd()) / in_home(path)).resolve()}"

@@ -38,15 +38,15 @@ ORDERLY = {signal.SIGTERM: -signal.SIGTERM, signal.SIGINT: 0}
 
 class Stack(NamedTuple):
     loop: Literal["asyncio", "uvloop"]
-    http: Literal["h11", "httptools"]
+    http: Literal["h11"] | None
     signal: signal.Signals
 
 
 STACKS = [
     Stack("asyncio", "h11", signal.SIGTERM),
-    Stack("asyncio", "httptools", signal.SIGINT),
+    Stack("asyncio", None, signal.SIGINT),
     Stack("uvloop", "h11", signal.SIGINT),
-    Stack("uvloop", "httptools", signal.SIGTERM),
+    Stack("uvloop", None, signal.SIGTERM),
 ]
 
 

@@ -57,23 +57,28 @@ def test_sixteen_clients_meet_no_conflict_and_nothing_is_stuck(tmp_path: Path) -
         assert "ERROR" not in server.log()
 
 
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
 @pytest.mark.parametrize("size", [20 * MIB, 200 * MIB])
-def test_results_are_handed_out_without_being_parsed(tmp_path: Path, size: int) -> None:
+def test_results_are_handed_out_without_being_parsed(
+    tmp_path: Path, size: int, encoding: str
+) -> None:
     data_dir = tmp_path / "data"
     job_id = completed_job(data_dir, size)
     with ServerProcess(data_dir) as server:
         status(server.base_url, job_id)
         before = server.rss()
-        received = 0
+        received, accepted = 0, {"Accept-Encoding": encoding}
         with (
             LatencyProbe(server.base_url, f"/video/status/{job_id}") as probe,
             connect(server.base_url) as client,
-            client.stream("GET", f"/video/results/{job_id}") as response,
+            client.stream("GET", f"/video/results/{job_id}", headers=accepted) as response,
         ):
             assert response.headers["content-type"] == "application/json"
-            for piece in response.iter_raw():
+            for piece in response.iter_bytes():
                 received += len(piece)
-        assert received == int(response.headers["content-length"]) > size
+            length = int(client.head(f"/video/results/{job_id}").headers["content-length"])
+        assert response.headers.get("content-encoding", "identity") == encoding
+        assert received == length > size
         assert max(probe.latencies) <= STALL_SECONDS
         assert server.peak_rss() - before <= 32 * MIB
 

@@ -14,14 +14,14 @@ LIMIT = 3 * 1024 * 1024
 IDLE_SECONDS = 1
 
 
-@pytest.fixture(scope="module", params=[("asyncio", "h11"), ("uvloop", "httptools")])
+@pytest.fixture(scope="module", params=[("asyncio", "h11"), ("uvloop", None)])
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
     """Takes files of up to LIMIT bytes, and waits IDLE_SECONDS for more of one. When the tests
     are over, each job must have its file, and there must be no other."""
     loop: Literal["asyncio", "uvloop"]
-    http: Literal["h11", "httptools"]
+    http: Literal["h11"] | None
     loop, http = request.param
     with ServerProcess(
         tmp_path_factory.mktemp("uploads") / "data",

@@ -24,13 +24,13 @@ Refusal = tuple[int, str]
 """The status, and the detail."""
 
 
-@pytest.fixture(scope="module", params=["h11", "httptools"])
+@pytest.fixture(scope="module", params=["h11", None], ids=["h11", "ours"])
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
-    http: Literal["h11", "httptools"] = request.param
+    http: Literal["h11"] | None = request.param
     env = {"FORGESYTE_MAX_UPLOAD_BYTES": str(LIMIT)}
-    with ServerProcess(tmp_path_factory.mktemp(http) / "data", env=env, http=http) as server:
+    with ServerProcess(tmp_path_factory.mktemp("server") / "data", env=env, http=http) as server:
         yield server
         assert files(server.data_dir) == set()
         server.stop()

@@ -27,12 +27,12 @@ VIDEO = file_part() + FTYP
 ORDINARY = form(PIPELINE, VIDEO)
 
 
-@pytest.fixture(scope="module", params=["h11", "httptools"])
+@pytest.fixture(scope="module", params=["h11", None], ids=["h11", "ours"])
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
-    http: Literal["h11", "httptools"] = request.param
-    folder = tmp_path_factory.mktemp(http)
+    http: Literal["h11"] | None = request.param
+    folder = tmp_path_factory.mktemp("server")
     with ServerProcess(folder / "data", http=http, plugins=[READY]) as server:
         yield server
         server.stop()

@@ -236,7 +236,7 @@ def test_a_lost_fragment(tmp_path: Path) -> None:
     path = clip(tmp_path / "clip.mp4", movflags=LAYOUTS["fragments"])
     path.write_bytes(without_fragment(path.read_bytes(), 1, keep_media=False))
 
-    with pytest.raises(ValueError, match="damaged"):
+    with pytest.raises(ValueError, match=r"damaged|truncated"):
         list(ours(path))
 
 

@@ -1,5 +1,6 @@
 """Videos that are valid though they are not what most cameras make: none may be refused."""
 
+import gc
 import io
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -300,6 +301,16 @@ def quarters() -> Image:
     image = np.zeros((96, 160, 3), np.uint8)
     image[:48, :80], image[:48, 80:], image[48:, :80] = 240, 160, 80
     return image
+
+
+def test_frames_are_let_go_without_the_collector(tmp_path: Path) -> None:
+    clip = encode_clip(tmp_path / "clip.mp4", numbered_frames(FRAMES))
+    gc.disable()
+    try:
+        assert len(frames_of(clip)) == FRAMES
+        assert sum(isinstance(kept, VideoFrame) for kept in gc.get_objects()) < 5
+    finally:
+        gc.enable()
 
 
 def test_orientation_beside_data_of_an_unknown_kind(tmp_path: Path) -> None:

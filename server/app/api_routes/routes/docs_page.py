@@ -5,9 +5,10 @@ from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.openapi.docs import get_swagger_ui_html
-from starlette.responses import FileResponse, HTMLResponse
+from starlette.responses import HTMLResponse
 
 from app.api_routes import openapi
+from app.api_routes.stored_file import StoredFile
 from app.core.errors import NotFound
 
 ASSETS = {
@@ -38,7 +39,7 @@ async def get_docs_page() -> HTMLResponse:
 
 
 @router.api_route("/docs/{name}", methods=["GET", "HEAD"])
-async def get_docs_asset(name: str) -> FileResponse:
+async def get_docs_asset(name: str) -> StoredFile:
     if name not in ASSETS:
         raise NotFound("The page has no such file.")
-    return FileResponse(FOLDER / ASSETS[name], headers=ONE_DAY)
+    return StoredFile(FOLDER / ASSETS[name], headers=ONE_DAY)

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
@@ -107,6 +108,7 @@ def _upright(image: Image, frame: VideoFrame) -> Image:
 def display_matrix(frame: VideoFrame) -> Any:
     """None where there is none, and beside data that PyAV has no name for."""
     try:
-        return frame.side_data.get("DISPLAYMATRIX")
+        # As `frame.side_data` it would hold the frame, and the frame it, until the collector comes.
+        return SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]
     except ValueError:
         return None
