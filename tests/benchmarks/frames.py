@@ -1,4 +1,4 @@
-"""What a frame costs: decoding it, and looking at it.
+"""What a frame costs: decoding it, looking at it, and not looking at it again.
 
 Designs that are compared take turns, and the best of several rounds counts: the machine may have
 other things to do.
@@ -18,6 +18,7 @@ import numpy as np
 
 from app.services.pipelines.registry import PipelineRegistry
 from app.services.video_file_pipeline_service import VideoFilePipelineService
+from tests.benchmarks import recordings
 from tests.benchmarks.report import Cell, Report, Table, Target
 from tests.clips import encode_clip
 from tests.services.pipelines.drawing import code, page, paste
@@ -76,15 +77,17 @@ def fastest(functions: Mapping[str, Callable[[], object]]) -> dict[str, Cost]:
 
 def measure(folder: Path) -> Report:
     decoded, ratios = decoding()
+    tables, targets = recordings.measure(folder)
     return Report(
-        [decoded, overlap(), pipelines(folder)],
+        [decoded, overlap(), pipelines(folder), *tables],
         [
+            *targets,
             Target(
                 "frames/s of a pipeline that does nothing, × a bare loop",
                 median(ratios),
                 0.95,
                 at_least=True,
-            )
+            ),
         ],
     )
 

@@ -1,7 +1,6 @@
 """A worker on in-memory DuckDB, with a real storage and a real queue."""
 
 import shutil
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ from app.core.database_thread import DatabaseThread
 from app.services.job_store import JobRecord, JobStore, NewJob
 from app.services.queue.memory_queue import MemoryQueue
 from app.services.storage.local_storage import LocalStorage
-from app.services.video_file_pipeline_service import DagService, VideoFilePipelineService
-from app.workers.worker import InterruptibleDag, JobWorker
+from app.workers.job_dag import JobPipelines
+from app.workers.worker import JobWorker
+from tests.support.dags import Dag
 
 TINY = Path(__file__).parents[1] / "fixtures" / "tiny.mp4"
 
@@ -30,16 +30,14 @@ class Bench:
         self.queue = MemoryQueue()
         self.storage = LocalStorage(root)
 
-    def worker(self, dag_service: DagService) -> JobWorker:
-        interrupted = threading.Event()
+    def worker(self, pipelines: JobPipelines) -> JobWorker:
         return JobWorker(
             queue=self.queue,
             database=self.database,
             store=self.store,
             storage=self.storage,
             staging=self.storage.staging,
-            service=VideoFilePipelineService(InterruptibleDag(dag_service, interrupted)),
-            interrupted=interrupted,
+            pipelines=pipelines,
         )
 
     def submit(self, video: Path | None = TINY, pipeline_id: str = "test") -> UUID:
@@ -64,18 +62,8 @@ class Bench:
         return {p.name for p in self.storage.root.rglob("*") if p.is_file()}
 
 
-class Dag:
-    """A DagService that does with every frame what a test says."""
-
-    def __init__(self, run: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
-        self._run = run
-
-    def run_pipeline(self, pipeline_id: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-        return self._run(payload)
-
-
 def recording(seen: list[Any], look: Callable[[Mapping[str, Any]], object]) -> Dag:
-    """A DagService that answers {} and keeps what `look` returned for each frame."""
+    """A pipeline that answers {} and keeps what `look` returned for each frame."""
 
     def run(payload: Mapping[str, Any]) -> dict[str, Any]:
         seen.append(look(payload))

@@ -12,11 +12,11 @@ from app.models.job import JobStatus
 from app.services.job_store import JobStore
 from app.services.queue.base import QueueService
 from app.services.storage.base import StagingArea, StorageService
-from app.services.video_file_pipeline_service import VideoFilePipelineService
 from app.workers.worker import JobWorker
 from tests.support.client import wait_until
+from tests.support.dags import Dag
 from tests.support.server import WorkerProcess
-from tests.workers.conftest import Bench, Dag, recording
+from tests.workers.conftest import Bench, recording
 
 
 class Mocks:
@@ -32,8 +32,7 @@ class Mocks:
             store=self.store,
             storage=create_autospec(StorageService, instance=True),
             staging=create_autospec(StagingArea, instance=True),
-            service=create_autospec(VideoFilePipelineService, instance=True),
-            interrupted=MagicMock(),
+            pipelines=MagicMock(),
         )
 
 

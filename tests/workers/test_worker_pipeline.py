@@ -4,6 +4,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -12,8 +13,12 @@ from app.models.job import JobStatus
 from app.services.pipelines.registry import PipelineRegistry
 from app.services.storage.local_storage import LocalStorage
 from app.workers import worker as worker_module
+from tests.clips import encode_clip, textured_frames
 from tests.fixtures import make_tiny_mp4
-from tests.workers.conftest import TINY, Bench, Dag, recording
+from tests.support import footage
+from tests.support.dags import Dag
+from tests.support.pipelines import READY
+from tests.workers.conftest import TINY, Bench, recording
 
 
 class Odd(BaseException):
@@ -192,6 +197,93 @@ def test_interruption_between_frames_makes_the_job_pending_again(bench: Bench) -
     assert job.error_message is None
     assert worker.run_once() is False
     assert bench.files() == {f"{job_id}.mp4"}
+
+
+def answers_kept(bench: Bench) -> set[str]:
+    return {name for name in bench.files() if name.endswith("_answers.part")}
+
+
+def interrupted_at(bench: Bench, last: int, fingerprint: str | None) -> tuple[UUID, list[int]]:
+    """A job that is interrupted while that frame is run, and the frames that were asked for."""
+    asked: list[int] = []
+
+    def run(payload: Mapping[str, Any]) -> dict[str, Any]:
+        asked.append(payload["frame_index"])
+        if payload["frame_index"] == last:
+            worker.interrupt()
+        return {"first": payload["frame_index"]}
+
+    worker = bench.worker(Dag(run, fingerprint))
+    job_id = bench.submit(different_frames(bench))
+    assert worker.run_once()
+    assert bench.job(job_id).status is JobStatus.PENDING
+    bench.queue.enqueue(job_id)
+    return job_id, asked
+
+
+def different_frames(bench: Bench) -> Path:
+    return encode_clip(bench.storage.root / ".incoming" / "video", textured_frames(10))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "again"),
+    [("v1", "v1", False), ("v1", "v2", True), (None, "v1", True), ("v1", None, True)],
+)
+def test_the_next_start_asks_a_pure_pipeline_only_for_what_is_not_there(
+    bench: Bench, first: str | None, second: str | None, again: bool
+) -> None:
+    job_id, before = interrupted_at(bench, 5, first)
+    assert bool(answers_kept(bench)) is (first is not None)
+    after: list[int] = []
+
+    def run(payload: Mapping[str, Any]) -> dict[str, Any]:
+        after.append(payload["frame_index"])
+        return {"second": payload["frame_index"]}
+
+    drain(bench, Dag(run, second))
+
+    assert bench.job(job_id).status is JobStatus.COMPLETED
+    assert {*before} | {*after} == {*range(10)}
+    assert {*before}.isdisjoint(after) is not again
+    document = json.loads(bench.storage.load_file(f"{job_id}_results.json").read_bytes())
+    asked_in = {"first": before, "second": after}
+    for element in document["results"]:
+        ((start, index),) = element["result"].items()
+        assert index == element["frame_index"]
+        assert index in asked_in[start]
+    assert answers_kept(bench) == set()
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_answers_go_with_the_end_of_the_job(bench: Bench, fails: bool) -> None:
+    def run(payload: Mapping[str, Any]) -> dict[str, Any]:
+        if fails and payload["frame_index"] == 7:
+            raise ValueError("no")
+        return {}
+
+    bench.submit()
+    drain(bench, Dag(run, "v1"))
+
+    assert answers_kept(bench) == set()
+
+
+def test_nothing_is_remembered_from_another_video(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(READY)
+    worker = bench.worker(PipelineRegistry())
+    same = [bench.submit(pipeline_id="count")]
+    bench.submit(footage.clip("carphone_pristine.mp4"), pipeline_id="count")
+    same.append(bench.submit(pipeline_id="count"))
+    while worker.run_once():
+        pass
+
+    first, second = (
+        json.loads(bench.storage.load_file(f"{job_id}_results.json").read_bytes())["results"]
+        for job_id in same
+    )
+    assert first == second
+    assert [element["result"]["seen"] for element in first] == list(range(1, 11))
 
 
 def test_no_session_is_open_while_a_pipeline_runs(bench: Bench) -> None:

@@ -138,14 +138,19 @@ class JobStore:
             if job is not None and job.status is JobStatus.RUNNING:
                 transition(job, JobStatus.PENDING)
 
-    def recover(self, has_results: Callable[[UUID], bool]) -> Recovery:
+    def recover(
+        self,
+        has_results: Callable[[UUID], bool],
+        got_further: Callable[[UUID], bool] = lambda job_id: False,
+    ) -> Recovery:
         """Judge every unfinished job of the process before this one.
 
         The caller holds the database file's lock, so nobody runs a job now, and a running row is
         one whose process ended. With whole results it is completed. Otherwise it is started
         again, once: the note in `error_message` tells the second time from the first, and a job
         that was cut off twice is failed, so that a video which kills the process cannot do so for
-        ever.
+        ever. A start that got further than the one before, and will not have to do that again, is
+        no second time.
         """
         self._newest = self._last_created()
         restarted = completed = failed = 0
@@ -157,7 +162,7 @@ class JobStore:
                     key = results_key(job.job_id)
                     transition(job, JobStatus.COMPLETED, output_path=key, error_message=None)
                     completed += 1
-                elif job.error_message == INTERRUPTED:
+                elif job.error_message == INTERRUPTED and not got_further(job.job_id):
                     transition(job, JobStatus.FAILED, error_message=INTERRUPTED_TWICE)
                     failed += 1
                 else:

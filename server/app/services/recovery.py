@@ -1,15 +1,18 @@
 """Taking over what a process that ended has left behind."""
 
 import logging
+from collections.abc import Container
 from uuid import UUID
 
 from app.core.database_thread import DatabaseThread
 from app.core.errors import StorageError
+from app.services.answer_file import new_answers
 from app.services.job_store import JobStore
 from app.services.queue.base import QueueService
 from app.services.results_document import is_whole_results
 from app.services.storage.local_storage import LocalStorage, fsync_directory
-from app.services.storage.names import job_of_staged_upload, results_key, video_key
+from app.services.storage.names import job_of_staged_upload, results_key, staged_answers, video_key
+from app.services.video.parallel import most_unordered, usable_processors
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +25,12 @@ def recover(
     Doing it twice changes nothing more. Blocks; call it while holding the database and the folder,
     and before anything is submitted.
     """
-    swept = sweep(database, store, storage)
-    found = database.call(store.recover, lambda job_id: has_whole_results(storage, job_id))
+    found = database.call(
+        store.recover,
+        lambda job_id: has_whole_results(storage, job_id),
+        lambda job_id: got_further(storage, job_id),
+    )
+    swept = sweep(database, store, storage, kept={staged_answers(job_id) for job_id in found.queue})
     for job_id in found.queue:
         queue.enqueue(job_id)
     logger.info(
@@ -45,14 +52,27 @@ def has_whole_results(storage: LocalStorage, job_id: UUID) -> bool:
     return True
 
 
-def sweep(database: DatabaseThread, store: JobStore, storage: LocalStorage) -> int:
-    """Empty the staging area; returns how many files there were.
+def got_further(storage: LocalStorage, job_id: UUID) -> bool:
+    """Whether the last start answered more frames than can be answered beside one that kills the
+    process, of a pipeline that will not be asked for them again."""
+    answers = storage.staging.path(staged_answers(job_id))
+    return new_answers(answers) > most_unordered(usable_processors())
+
+
+def sweep(
+    database: DatabaseThread, store: JobStore, storage: LocalStorage, kept: Container[str]
+) -> int:
+    """Empty the staging area but for the names in `kept`; returns how many files there were.
 
     An upload keeps its name there until its row is committed, and is acknowledged after that. One
     without a row never was, so the video that it may have become already goes with it; no other
     video is ever removed.
     """
-    leftovers = [path for path in storage.staging.folder.iterdir() if path.is_file()]
+    leftovers = [
+        path
+        for path in storage.staging.folder.iterdir()
+        if path.is_file() and path.name not in kept
+    ]
     uploads = [job_id for path in leftovers if (job_id := job_of_staged_upload(path.name))]
     rows = database.call(store.get, uploads)
     for job_id, row in zip(uploads, rows, strict=True):

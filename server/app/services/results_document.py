@@ -36,9 +36,18 @@ def as_json(answer: Mapping[str, Any], frame_index: int) -> dict[str, Any]:
     Raises:
         ResultError: names the frame and the offending key.
     """
-    element = orjson.loads(_dump({"frame_index": frame_index, "result": answer}))
-    converted: dict[str, Any] = element["result"]
+    converted: dict[str, Any] = orjson.loads(encode(answer, frame_index))
     return converted
+
+
+def encode(answer: Mapping[str, Any], frame_index: int) -> bytes:
+    """A pipeline's answer as JSON.
+
+    Raises:
+        ResultError: names the frame and the offending key.
+    """
+    # As deep inside something as in the document, since there is a bound to that.
+    return _dump({"result": answer}, frame_index)[len(b'{"result":') : -len(b"}")]
 
 
 def write_results(path: Path, job_id: UUID, results: Iterable[Mapping[str, Any]]) -> None:
@@ -56,7 +65,7 @@ def write_results(path: Path, job_id: UUID, results: Iterable[Mapping[str, Any]]
         separator = b"\n"
         for element in results:
             file.write(separator)
-            file.write(_dump(element))
+            file.write(_dump(element, element["frame_index"]))
             separator = b",\n"
         file.write(b"\n]}\n")
         file.flush()
@@ -77,13 +86,13 @@ def is_whole_results(path: Path, job_id: UUID) -> bool:
     )
 
 
-def _dump(element: Mapping[str, Any]) -> bytes:
+def _dump(element: Mapping[str, Any], frame_index: int) -> bytes:
     try:
         return _encode(element)
     except orjson.JSONEncodeError as error:
         where, why = _find_fault(element["result"])
         raise ResultError(
-            f"The result of frame {element['frame_index']} is not JSON: {where} {why}."
+            f"The result of frame {frame_index} is not JSON: {where} {why}."
         ) from error
 
 

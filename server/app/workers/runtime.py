@@ -5,8 +5,8 @@ The server and the standalone worker are both a Runtime; the server adds HTTP to
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from app.services.video_file_pipeline_service import VideoFilePipelineService
 from app.workers.exit import EXIT_FAILURE, exit_now
 from app.workers.folder_lock import FolderLock
 from app.workers.waiting import wait_any
-from app.workers.worker import InterruptibleDag, JobWorker
+from app.workers.worker import JobWorker
 
 logger = logging.getLogger(__name__)
 
@@ -147,20 +147,18 @@ class Runtime:
             logger.warning("Job %s: not made pending again", job_id, exc_info=True)
 
     def _build_worker(self) -> JobWorker:
-        interrupted = threading.Event()
-        service = VideoFilePipelineService(
-            InterruptibleDag(self.pipelines, interrupted),
-            max_frame_pixels=self.settings.max_frame_pixels,
-            max_video_frames=self.settings.max_frames,
-        )
         return JobWorker(
             queue=self.queue,
             database=self.database,
             store=self.store,
             storage=self.storage,
             staging=self.storage.staging,
-            service=service,
-            interrupted=interrupted,
+            pipelines=self.pipelines,
+            service_of=partial(
+                VideoFilePipelineService,
+                max_frame_pixels=self.settings.max_frame_pixels,
+                max_video_frames=self.settings.max_frames,
+            ),
             prepare=self.pipelines.load_plugins,
         )
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -23,12 +23,14 @@ from tenacity import (
 from app.core.database_thread import DatabaseThread
 from app.core.error_messages import describe
 from app.core.errors import DatabaseError
+from app.services.answer_file import AnswerFile
 from app.services.job_store import JobRecord, JobStore
 from app.services.queue.base import QueueService
 from app.services.results_document import write_results
 from app.services.storage.base import StagingArea, StorageService
-from app.services.storage.names import results_key, staged_results
+from app.services.storage.names import results_key, staged_answers, staged_results
 from app.services.video_file_pipeline_service import DagService, VideoFilePipelineService
+from app.workers.job_dag import JobDag, JobInterrupted, JobPipelines
 
 logger = logging.getLogger(__name__)
 
@@ -37,23 +39,6 @@ T = TypeVar("T")
 
 IDLE_SECONDS = 30.0
 LONGEST_BACK_OFF_SECONDS = 5.0
-
-
-class JobInterrupted(BaseException):
-    """The running job is to end between two frames. Not an Exception: no job fails by it."""
-
-
-class InterruptibleDag:
-    """A DagService that stops in front of the next frame once the event is set."""
-
-    def __init__(self, dag_service: DagService, interrupted: threading.Event) -> None:
-        self._dag_service = dag_service
-        self._interrupted = interrupted
-
-    def run_pipeline(self, pipeline_id: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-        if self._interrupted.is_set():
-            raise JobInterrupted
-        return self._dag_service.run_pipeline(pipeline_id, payload)
 
 
 class JobWorker:
@@ -71,11 +56,12 @@ class JobWorker:
         store: JobStore,
         storage: StorageService,
         staging: StagingArea,
-        service: VideoFilePipelineService,
-        interrupted: threading.Event,
+        pipelines: JobPipelines,
+        service_of: Callable[[DagService], VideoFilePipelineService] = VideoFilePipelineService,
         prepare: Callable[[], None] = lambda: None,
     ) -> None:
-        """`prepare` is called on the thread that then runs the jobs; `prepared` says when."""
+        """`service_of` is called for each job, with its DagService. `prepare` is called on the
+        thread that then runs the jobs; `prepared` says when."""
         self._prepare = prepare
         self.prepared = asyncio.Event()
         self._queue = queue
@@ -83,8 +69,9 @@ class JobWorker:
         self._store = store
         self._storage = storage
         self._staging = staging
-        self._service = service
-        self._interrupted = interrupted
+        self._pipelines = pipelines
+        self._service_of = service_of
+        self._interrupted = threading.Event()
         self._stopping = threading.Event()
         self._has_work: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -147,21 +134,33 @@ class JobWorker:
     def _run(self, job: JobRecord) -> None:
         logger.info("Job %s: running %s", job.job_id, job.pipeline_id)
         try:
-            video = self._storage.load_file(job.input_path)
-            results = self._service.run_on_file(video, job.pipeline_id)
-            output_path = self._save(job.job_id, results)
+            output_path, frames = self._run_pipeline(job)
         except JobInterrupted:
             self._write(self._store.release, job.job_id)
             logger.info("Job %s: interrupted, pending again", job.job_id)
+            return
         except BaseException as error:
             logger.warning("Job %s: failed", job.job_id, exc_info=True)
             self._write(self._store.fail, job.job_id, describe(error))
         else:
             self._write(self._store.complete, job.job_id, output_path)
-            logger.info("Job %s: completed, %d frames", job.job_id, len(results))
+            logger.info("Job %s: completed, %d frames", job.job_id, frames)
+        self._discard_answers(job.job_id)
 
-    def _save(self, job_id: UUID, results: list[dict[str, Any]]) -> str:
-        """Store the results document, whole or not at all; returns its key."""
+    def _run_pipeline(self, job: JobRecord) -> tuple[str, int]:
+        """Store the results document, whole or not at all; returns its key, and how many frames
+        were run."""
+        video = self._storage.load_file(job.input_path)
+        answers_path = self._staging.path(staged_answers(job.job_id))
+        with (
+            self._pipelines.open(job.pipeline_id) as pipeline,
+            AnswerFile(answers_path, pipeline.fingerprint()) as answers,
+        ):
+            dag_service = JobDag(pipeline, answers, self._interrupted)
+            results = self._service_of(dag_service).run_on_file(video, job.pipeline_id)
+            return self._save(job.job_id, dag_service.results(results)), len(results)
+
+    def _save(self, job_id: UUID, results: Iterable[Mapping[str, Any]]) -> str:
         key, staged = results_key(job_id), staged_results(job_id)
         path = self._staging.path(staged)
         try:
@@ -170,6 +169,12 @@ class JobWorker:
         finally:
             self._staging.discard(staged)
         return key
+
+    def _discard_answers(self, job_id: UUID) -> None:
+        try:
+            self._staging.discard(staged_answers(job_id))
+        except OSError:
+            logger.warning("Job %s: its answers stay until the next start", job_id, exc_info=True)
 
     def _write(self, change: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Change a job's state, again and again until the database takes it.

@@ -3,7 +3,6 @@
 import logging
 import shutil
 import tempfile
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -35,14 +35,17 @@ from app.services.job_store import INTERRUPTED, INTERRUPTED_TWICE, JobRecord, Jo
 from app.services.queue.memory_queue import MemoryQueue
 from app.services.recovery import has_whole_results, recover
 from app.services.storage.local_storage import LocalStorage
+from app.services.video.payload import FramePayload
 from app.services.video_file_pipeline_service import DagService
 from app.workers import worker as worker_module
-from app.workers.worker import InterruptibleDag, JobWorker
+from app.workers.worker import JobWorker
+from tests.support.dags import Dag
 
 PENDING, RUNNING, COMPLETED, FAILED = JobStatus
 MOVES = {(PENDING, RUNNING), (RUNNING, COMPLETED), (RUNNING, FAILED), (RUNNING, PENDING)}
 FRAMES = 3
 LAST = FRAMES - 1
+NO_IMAGE = np.zeros((1, 1, 3), np.uint8)
 EXAMPLES, STEPS = 64, 50
 
 frames = st.integers(0, LAST)
@@ -94,7 +97,9 @@ class ThreeFrames:
         return [
             {
                 "frame_index": index,
-                "result": self._dag_service.run_pipeline(pipeline_id, {"frame_index": index}),
+                "result": self._dag_service.run_pipeline(
+                    pipeline_id, FramePayload(index, NO_IMAGE, 0.0)
+                ),
             }
             for index in range(FRAMES)
         ]
@@ -331,7 +336,6 @@ class Jobs(RuleBasedStateMachine):
 
     def start(self) -> None:
         """A new process."""
-        interrupted = threading.Event()
         self.store = JobStore(self.database.sessions)
         self.queue = MemoryQueue()
         self.queued: deque[UUID] = deque()
@@ -342,8 +346,8 @@ class Jobs(RuleBasedStateMachine):
             store=self.store,
             storage=self.storage,
             staging=self.storage.staging,
-            service=ThreeFrames(InterruptibleDag(self, interrupted)),  # type: ignore[arg-type]
-            interrupted=interrupted,
+            pipelines=Dag(self.answer),
+            service_of=ThreeFrames,  # type: ignore[arg-type]
         )
 
     def restart(self) -> None:
@@ -356,7 +360,7 @@ class Jobs(RuleBasedStateMachine):
             job.recover()
         self.queued.extend(id for id, job in self.jobs.items() if job.status is PENDING)
 
-    def run_pipeline(self, pipeline_id: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    def answer(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """The machine is the pipeline of all its jobs."""
         assert self.worker.running is not None
         self.in_frame.pop(payload["frame_index"], lambda: None)()

@@ -1,10 +1,11 @@
 """Damaged copies of video files, each made from its number alone."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from app.services.video.payload import FramePayload
 from app.services.video_file_pipeline_service import VideoFilePipelineService
 from tests.clips import top_level_boxes
 
@@ -12,7 +13,8 @@ EXTREMES = (b"\0\0\0\0", b"\0\0\0\1", b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"\xff
 
 
 class Nothing:
-    def run_pipeline(self, pipeline_id: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    def run_pipeline(self, pipeline_id: str, payload: FramePayload) -> dict[str, Any]:
+        payload.digest  # noqa: B018
         payload["frame"]
         return {}
 

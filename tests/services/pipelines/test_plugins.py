@@ -138,6 +138,51 @@ def test_a_plugin_that_cannot_be_loaded_is_one_line_and_the_others_work(
         registry.require("page.analyze")
 
 
+class Watched(BasePlugin):
+    """Numbers its instances, and notes what becomes of each."""
+
+    name = "watched"
+    tools: dict[str, dict[str, Any]] = {  # noqa: RUF012
+        tool: {
+            "handler": print,
+            "description": "",
+            "input_schema": {"image_bytes": {}},
+            "output_schema": {},
+        }
+        for tool in ("one", "other")
+    }
+    notes: ClassVar[list[str]] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.number = sum(note.startswith("made") for note in self.notes) + 1
+        self.notes.append(f"made {self.number}")
+
+    def run_tool(self, tool_name: str, args: dict[str, Any]) -> Any:
+        return {"instance": self.number}
+
+    def on_unload(self) -> None:
+        self.notes.append(f"unloaded {self.number}")
+
+
+def test_the_plugin_that_was_made_first_serves_the_first_run_and_each_later_has_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Watched, "notes", [])
+    registry = registry_of(EntryPoint("watched", f"{__name__}:Watched", PLUGIN_GROUP))
+
+    for run in (1, 2, 3):
+        pipeline_id = "watched.other" if run == 2 else "watched.one"
+        with registry.open(pipeline_id) as pipeline:
+            assert not pipeline.is_pure(pipeline_id)
+            answers = [pipeline.answer(payload())["instance"] for _ in range(2)]
+        assert answers == [run, run]
+
+    assert Watched.notes == [
+        f"{event} {run}" for run in (1, 2, 3) for event in ("made", "unloaded")
+    ]
+
+
 class NoTools:
     name = "no_tools"
 

@@ -2,6 +2,7 @@ import logging
 import sys
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -82,7 +83,7 @@ def test_a_pipeline_is_called_with_the_payload_and_only_its_answer_comes_back(
     assert seen == [PAYLOAD]
 
 
-def test_a_factory_is_called_once_at_the_first_use_on_the_calling_thread(registry_of: Any) -> None:
+def test_a_factory_is_called_once_a_run_on_the_thread_that_first_needs_it(registry_of: Any) -> None:
     built_on: list[threading.Thread] = []
 
     def factory() -> Any:
@@ -90,17 +91,110 @@ def test_a_factory_is_called_once_at_the_first_use_on_the_calling_thread(registr
         return lambda payload: {}
 
     registry = registry_of(slow=factory)
-    assert built_on == []
 
     def work() -> None:
-        registry.run_pipeline("slow", PAYLOAD)
-        registry.run_pipeline("slow", PAYLOAD)
+        with registry.open("slow") as pipeline:
+            assert built_on == []
+            pipeline.run_pipeline("slow", PAYLOAD)
+            pipeline.run_pipeline("slow", PAYLOAD)
 
     worker = threading.Thread(target=work)
     worker.start()
     worker.join()
 
     assert built_on == [worker]
+
+
+def counting(made: list[Any], *, is_pure: bool = False) -> type:
+    """A class of pipelines that count their frames."""
+
+    class Counting:
+        pure = is_pure
+        frames = closed = 0
+
+        def __init__(self) -> None:
+            made.append(self)
+
+        def __call__(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+            self.frames += 1
+            return {"frames": self.frames}
+
+        def close(self) -> None:
+            self.closed += 1
+
+    return Counting
+
+
+def test_nothing_goes_from_one_run_to_the_next(registry_of: Any) -> None:
+    made: list[Any] = []
+    registry = registry_of(counting=counting(made))
+
+    for _ in range(2):
+        with registry.open("counting") as pipeline:
+            assert [pipeline.answer(PAYLOAD)["frames"] for _ in range(3)] == [1, 2, 3]
+
+    assert [instance.closed for instance in made] == [1, 1]
+
+
+def test_a_pure_pipeline_has_an_instance_for_each_thread(registry_of: Any) -> None:
+    made: list[Any] = []
+    together = threading.Barrier(3)
+
+    with registry_of(pure=counting(made, is_pure=True)).open("pure") as pipeline:
+
+        def work(_: int) -> dict[str, Any]:
+            together.wait(10)
+            answer: dict[str, Any] = pipeline.answer(PAYLOAD)
+            return answer
+
+        with ThreadPoolExecutor(3) as threads:
+            answers = [*threads.map(work, range(3)), *threads.map(work, range(3))]
+
+    assert [answer["frames"] for answer in answers] == [1, 1, 1, 2, 2, 2]
+    assert [instance.closed for instance in made] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("value", [None, 1, "yes", False])
+def test_what_is_not_true_is_not_pure(registry_of: Any, value: object) -> None:
+    class Vague:
+        pure = value
+
+    pipeline = registry_of(vague=Vague).open("vague")
+
+    assert not pipeline.is_pure("vague")
+    assert pipeline.fingerprint() is None
+
+
+def test_a_close_that_raises_is_logged_and_the_others_are_closed(
+    registry_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    made: list[Any] = []
+
+    class Stuck(counting(made)):  # type: ignore[misc]
+        def close(self) -> None:
+            super().close()
+            raise OSError("stuck")
+
+    with registry_of(stuck=Stuck).open("stuck") as pipeline:
+        pipeline.answer(PAYLOAD)
+
+    (record,) = caplog.records
+    assert "'stuck' did not close" in record.getMessage()
+    assert record.exc_info is not None
+    assert made[0].closed == 1
+
+
+def test_a_fingerprint_changes_with_what_the_class_says_of_its_version(registry_of: Any) -> None:
+    class Model:
+        pure = True
+        version = "1"
+
+    pipeline = registry_of(model=Model).open("model")
+    first = pipeline.fingerprint()
+    assert pipeline.fingerprint() == first
+    Model.version = "2"
+
+    assert pipeline.fingerprint() != first
 
 
 def test_a_factory_that_raises_fails_the_job_and_is_tried_again(registry_of: Any) -> None:

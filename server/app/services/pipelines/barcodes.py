@@ -1,6 +1,7 @@
 """Bar codes and matrix codes, read with ZXing-C++."""
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 import zxingcpp
@@ -12,6 +13,9 @@ class BarcodesPipeline:
     The four points, `{"x": int, "y": int}` in pixels, are the corners of the code, clockwise from
     the code's own top left.
     """
+
+    pure = True
+    version = f"zxing-cpp {version('zxing-cpp')}"
 
     def __call__(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         found = zxingcpp.read_barcodes(payload["frame"])

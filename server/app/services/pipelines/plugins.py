@@ -6,6 +6,7 @@ that takes an image is the pipeline `plugin.tool`; tools that take a whole video
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -18,23 +19,47 @@ MESSAGES = (str, dict, list, bool)
 """What an `error` is that says what went wrong, or just that something did."""
 
 
-def load_tools(entry: EntryPoint) -> dict[str, "PluginTool"]:
-    """Import and make the plugin of an entry point, and return its tools by pipeline id.
+class PluginSource:
+    """Makes plugins of an entry point.
 
-    Raises:
-        TypeError: the plugin offers no tools. What its code raises comes as it is.
+    The first is made at once, to learn what its tools are, and is what the first `make` returns.
+    Raises whatever the plugin's code raises, and TypeError for a plugin that offers no tools.
     """
-    plugin = entry.load()()
-    for hook in ("validate", "on_load"):
-        getattr(plugin, hook, _nothing)()
-    tools = getattr(plugin, "tools", None)
-    if not isinstance(tools, dict) or not callable(getattr(plugin, "run_tool", None)):
-        raise TypeError("it has no tools, or no run_tool to run them")
-    return {
-        f"{plugin.name}.{tool}": PluginTool(plugin.run_tool, f"{plugin.name}.{tool}", tool)
-        for tool, description in tools.items()
-        if _takes_image(description["input_schema"])
-    }
+
+    def __init__(self, entry: EntryPoint) -> None:
+        self._entry = entry
+        first = self._new()
+        tools = getattr(first, "tools", None)
+        if not isinstance(tools, dict) or not callable(getattr(first, "run_tool", None)):
+            raise TypeError("it has no tools, or no run_tool to run them")
+        self._tools = {
+            f"{first.name}.{tool}": tool
+            for tool, description in tools.items()
+            if _takes_image(description["input_schema"])
+        }
+        self._spare = [first]
+
+    def tools(self) -> dict[str, Callable[[], "PluginTool"]]:
+        """What makes the pipeline of each tool, by pipeline id."""
+        return {
+            pipeline_id: partial(self._make, pipeline_id, tool)
+            for pipeline_id, tool in self._tools.items()
+        }
+
+    def _make(self, pipeline_id: str, tool: str) -> "PluginTool":
+        try:
+            plugin = self._spare.pop()
+        except IndexError:
+            plugin = self._new()
+        return PluginTool(
+            plugin.run_tool, pipeline_id, tool, getattr(plugin, "on_unload", _nothing)
+        )
+
+    def _new(self) -> Any:
+        plugin = self._entry.load()()
+        for hook in ("validate", "on_load"):
+            getattr(plugin, hook, _nothing)()
+        return plugin
 
 
 def _nothing() -> None:
@@ -50,11 +75,16 @@ class PluginTool:
     """A pipeline that runs one tool of a plugin on each frame's JPEG."""
 
     def __init__(
-        self, run_tool: Callable[[str, dict[str, Any]], Any], pipeline_id: str, tool: str
+        self,
+        run_tool: Callable[[str, dict[str, Any]], Any],
+        pipeline_id: str,
+        tool: str,
+        close: Callable[[], object] = _nothing,
     ) -> None:
         self._run_tool = run_tool
         self._pipeline_id = pipeline_id
         self._tool = tool
+        self.close = close
 
     def __call__(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Return the tool's answer; of `{"success": True, "result": {...}}`, the result alone.

@@ -22,6 +22,9 @@ class QualityPipeline:
     black: the share of pixels that are black, 0 to 1.
     """
 
+    pure = True
+    version = f"numpy {np.__version__}"
+
     def __call__(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         luma = _luma(payload["frame"])
         edges = _laplacian(luma)

@@ -1,18 +1,17 @@
 """Pipelines that installed packages offer, by name."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from logging import getLogger
-from typing import Any, TypeAlias
+from typing import Any
 
 from app.core.error_messages import describe
-from app.core.errors import PipelineError, UnknownPipeline
-from app.services.pipelines.plugins import load_tools
-from app.services.results_document import as_json
-
-Pipeline: TypeAlias = Callable[[Mapping[str, Any]], dict[str, Any]]
-"""Called once for each frame with a FramePayload; returns what goes into the results."""
+from app.core.errors import UnknownPipeline
+from app.services.pipelines.open_pipeline import Offer, OpenPipeline, Pipeline
+from app.services.pipelines.plugins import PluginSource
+from app.services.video_file_pipeline_service import PipelineOpener
 
 ENTRY_POINT_GROUP = "forgesyte.pipelines"
 PLUGIN_GROUP = "forgesyte.plugins"
@@ -20,13 +19,12 @@ PLUGIN_GROUP = "forgesyte.plugins"
 logger = getLogger(__name__)
 
 
-class PipelineRegistry:
+class PipelineRegistry(PipelineOpener):
     """The pipelines of installed packages, and the tools of installed ForgeSyte plugins.
 
-    In the entry-point group `forgesyte.pipelines` a name is the pipeline id and its value a factory
-    without arguments that returns a Pipeline. Nothing is imported before the first frame that needs
-    it; then the factory is called once, on the calling thread, and what it returned serves every
-    later job. A factory that raises is called again at the next job.
+    In the entry-point group `forgesyte.pipelines` a name is the pipeline id and its value a class,
+    or another factory without arguments, that makes a Pipeline. Nothing is imported before the
+    first run that needs it.
 
     Plugins are in the group `forgesyte.plugins`. What their tools are is known when they are made,
     so they have to be: see `load_plugins`.
@@ -38,17 +36,13 @@ class PipelineRegistry:
         plugins: Iterable[EntryPoint] | None = None,
     ) -> None:
         """Take the given entry points, or those of all installed packages."""
-        self._entries: dict[str, EntryPoint] = {}
-        self._pipelines: dict[str, Pipeline] = {}
+        self._offers: dict[str, Offer] = {}
         self._plugins = list(entry_points(group=PLUGIN_GROUP) if plugins is None else plugins)
         self._unusable_plugins: dict[str, str] = {}
         for entry in entry_points(group=ENTRY_POINT_GROUP) if entries is None else entries:
-            self._add(entry)
-
-    def _add(self, entry: EntryPoint) -> None:
-        first = self._entries.setdefault(entry.name, entry)
-        if first.value != entry.value:
-            _warn_of_second(entry.name, first.value, entry.value)
+            first = self._offers.setdefault(entry.name, Offer(entry, partial(_make, entry))).entry
+            if first.value != entry.value:
+                _warn_of_second(entry.name, first.value, entry.value)
 
     def load_plugins(self) -> None:
         """Make every installed plugin and offer its tools. Call it once, on the thread that will
@@ -60,21 +54,21 @@ class PipelineRegistry:
         _limit_threads()
         for entry in self._plugins:
             try:
-                tools = load_tools(entry)
+                tools = PluginSource(entry).tools()
             except (Exception, SystemExit) as error:
                 reason = " ".join(describe(error).split())
                 self._unusable_plugins[entry.name] = reason
                 logger.warning("The plugin %r cannot be loaded: %s", entry.name, reason)
                 logger.debug("Where the plugin %r failed", entry.name, exc_info=True)
                 continue
-            for pipeline_id, tool in tools.items():
-                if pipeline_id in self.ids():
+            for pipeline_id, make in tools.items():
+                if pipeline_id in self._offers:
                     _warn_of_second(pipeline_id, "the first one", entry.value)
                 else:
-                    self._pipelines[pipeline_id] = tool
+                    self._offers[pipeline_id] = Offer(entry, make)
 
     def ids(self) -> list[str]:
-        return sorted(self._entries.keys() | self._pipelines.keys())
+        return sorted(self._offers)
 
     def require(self, pipeline_id: str) -> None:
         """Nothing happens when there is such a pipeline.
@@ -82,7 +76,7 @@ class PipelineRegistry:
         Raises:
             UnknownPipeline: there is none; names the known ones.
         """
-        if pipeline_id in self._entries or pipeline_id in self._pipelines:
+        if pipeline_id in self._offers:
             return
         plugin, _, _ = pipeline_id.partition(".")
         if plugin in self._unusable_plugins:
@@ -96,41 +90,24 @@ class PipelineRegistry:
             + (f" Plugins that cannot be loaded: {unusable}." if unusable else "")
         )
 
-    def run_pipeline(self, pipeline_id: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """Run one frame and return the answer as plain JSON values, see `results.as_json`.
+    def open(self, pipeline_id: str) -> OpenPipeline:
+        """A pipeline for one run over one file: to be closed after it, nothing of it is kept.
 
         Raises:
-            PipelineError: the pipeline cannot be built or answers something else than a dict.
-            ResultError: the answer cannot be JSON. What the pipeline raises comes as it is.
+            UnknownPipeline: there is none.
         """
-        answer = self._pipeline(pipeline_id)(payload)
-        frame_index = payload["frame_index"]
-        if not isinstance(answer, dict):
-            raise PipelineError(
-                f"The pipeline {pipeline_id!r} answered frame {frame_index} with "
-                f"{type(answer).__name__} instead of dict."
-            )
-        return as_json(answer, frame_index)
-
-    def _pipeline(self, pipeline_id: str) -> Pipeline:
-        if pipeline_id not in self._pipelines:
-            self._pipelines[pipeline_id] = self._build(pipeline_id)
-        return self._pipelines[pipeline_id]
-
-    def _build(self, pipeline_id: str) -> Pipeline:
         self.require(pipeline_id)
-        try:
-            pipeline: Pipeline = self._entries[pipeline_id].load()()
-        except Exception as error:
-            raise PipelineError(
-                f"The pipeline {pipeline_id!r} cannot be built: {type(error).__name__}: {error}"
-            ) from error
-        if not callable(pipeline):
-            raise PipelineError(
-                f"The pipeline {pipeline_id!r} cannot be built: its factory returned "
-                f"{type(pipeline).__name__}, which cannot be called."
-            )
-        return pipeline
+        return OpenPipeline(pipeline_id, self._offers[pipeline_id])
+
+    def run_pipeline(self, pipeline_id: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a frame that stands alone, by a pipeline that is made for it: see `OpenPipeline`."""
+        with self.open(pipeline_id) as pipeline:
+            return pipeline.run_pipeline(pipeline_id, payload)
+
+
+def _make(entry: EntryPoint) -> Pipeline:
+    pipeline: Pipeline = entry.load()()
+    return pipeline
 
 
 def _limit_threads() -> None:

@@ -22,6 +22,10 @@ def staged_results(job_id: UUID) -> str:
     return f"{results_key(job_id)}{PART}"
 
 
+def staged_answers(job_id: UUID) -> str:
+    return f"{job_id}_answers{PART}"
+
+
 def job_of_staged_upload(name: str) -> UUID | None:
     """The job whose upload is staged under that name; None when it is no such name."""
     try:

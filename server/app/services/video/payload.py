@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from app.services.video.picture import Image
+    from app.services.video.reader import Frame
 
 JPEG_QUALITY = 95
 
@@ -16,7 +17,8 @@ class FramePayload(Mapping[str, Any]):
     frame_index: the frame's number in the video, from 0.
     timestamp: seconds from the start of the presentation, as players count them: edit lists and
         variable rates are followed.
-    frame: height x width x 3 array of uint8, C-contiguous, in the order blue, green, red.
+    frame: height x width x 3 array of uint8, C-contiguous, in the order blue, green, red; converted
+        when first asked for.
     image_bytes: the same frame as a JPEG of quality 95, encoded when first asked for.
     """
 
@@ -27,10 +29,21 @@ class FramePayload(Mapping[str, Any]):
         "image_bytes",
     )
 
-    def __init__(self, frame_index: int, frame: "Image", timestamp: float) -> None:
+    def __init__(self, frame_index: int, frame: "Frame | Image", timestamp: float) -> None:
         self.frame_index = frame_index
         self.timestamp = timestamp
-        self.frame = frame
+        self._given: Any = frame
+
+    @cached_property
+    def digest(self) -> bytes:
+        """What is equal for frames of a video that look the same, see `Frame`."""
+        digest: bytes = self._given.digest
+        return digest
+
+    @cached_property
+    def frame(self) -> "Image":
+        image: Image = getattr(self._given, "image", self._given)
+        return image
 
     @cached_property
     def image_bytes(self) -> bytes:

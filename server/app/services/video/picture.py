@@ -1,6 +1,7 @@
 """Decoded frames as players show them: upright, in blue, green and red."""
 
 import logging
+import threading
 from math import atan2, pi
 from typing import Any, TypeAlias
 
@@ -27,11 +28,18 @@ _NEAREST = {10: _BT2020, 11: _BT2020, 14: _BT2020}
 logger = logging.getLogger(__name__)
 
 
-class Converter:
-    """Makes images of the frames of one video."""
+class _Reformatters(threading.local):
+    """One for each thread: it keeps tables between frames, and lets go of the interpreter."""
 
     def __init__(self) -> None:
-        self._to_bgr = VideoReformatter()
+        self.to_bgr = VideoReformatter()
+
+
+class Converter:
+    """Makes images of the frames of one video, on any thread."""
+
+    def __init__(self) -> None:
+        self._reformatters = _Reformatters()
         self._has_warned = False
 
     def upright_bgr(self, frame: VideoFrame) -> Image:
@@ -65,8 +73,10 @@ class Converter:
             return self._converted(frame)
 
     def _converted(self, frame: VideoFrame) -> Image:
-        bgr = self._to_bgr.reformat(frame, format="bgr24", threads=1)
-        return np.asarray(bgr.to_ndarray(), np.uint8)
+        bgr = self._reformatters.to_bgr.reformat(frame, format="bgr24", threads=1)
+        image = np.asarray(bgr.to_ndarray(), np.uint8)
+        # A frame that needs no conversion may be the decoder's own, and be shown again.
+        return image.copy() if bgr is frame else image
 
 
 def _usual_matrix(frame: VideoFrame) -> int:
@@ -86,7 +96,7 @@ def _upright(image: Image, frame: VideoFrame) -> Image:
 
     The display matrix of ISO/IEC 14496-12 maps (x, y) to (a x + c y, b x + d y), y downwards.
     """
-    matrix = _display_matrix(frame)
+    matrix = display_matrix(frame)
     if matrix is None:
         return np.rot90(image, round(frame.rotation / 90))
     a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32).tolist()
@@ -95,7 +105,7 @@ def _upright(image: Image, frame: VideoFrame) -> Image:
     return np.rot90(image, -round(atan2(b, a) / (pi / 2)))
 
 
-def _display_matrix(frame: VideoFrame) -> Any:
+def display_matrix(frame: VideoFrame) -> Any:
     """None where there is none, and beside data that PyAV has no name for."""
     try:
         # As `frame.side_data` it would hold the frame, and the frame it, until the collector comes.

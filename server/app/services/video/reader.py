@@ -6,6 +6,7 @@ Importing this module loads PyAV and numpy.
 from bisect import bisect
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import av
@@ -15,6 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from app.core.errors import DamagedVideo, FrameTooLarge, NoVideoTrack, UnsupportedCodec
+from app.services.video.digest import digest_of
 from app.services.video.edits import Pauses
 from app.services.video.integrity import IntegrityChecker
 from app.services.video.layout import Layout, Track, VideoOnly, inspect
@@ -22,7 +24,7 @@ from app.services.video.picture import Converter, Image
 from app.services.video.track import check_count, encrypted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Frame:
     """index: the frame's number in the video, from 0.
 
@@ -31,13 +33,28 @@ class Frame:
 
     index: int
     timestamp: float
-    image: Image
+    _decoded: VideoFrame
+    _converter: Converter
+
+    @cached_property
+    def digest(self) -> bytes:
+        """See `digest_of`. Ask for it before `image`, which changes colour tags."""
+        return digest_of(self._decoded)
+
+    @cached_property
+    def image(self) -> Image:
+        """Upright; may be asked for by any thread.
+
+        Raises:
+            UnsupportedCodec: the pixel format cannot be converted.
+        """
+        return self._converter.upright_bgr(self._decoded)
 
 
 def read_frames(
     path: Path, *, frame_stride: int, max_frame_pixels: int, max_video_frames: int
 ) -> Generator[Frame, None, None]:
-    """Yield every `frame_stride`-th frame of the main video track, upright.
+    """Yield every `frame_stride`-th frame of the main video track.
 
     Frames are counted as they are shown: decoded, and in the order of presentation. The skipped
     ones are decoded and judged too. Close the iterator to release the file and the decoder's
@@ -59,7 +76,7 @@ def read_frames(
                 check_count(index + 1, max_video_frames)
                 if index % frame_stride == 0:
                     timestamp = _timestamp(frame, track.pauses)
-                    yield Frame(index, timestamp, converter.upright_bgr(frame))
+                    yield Frame(index, timestamp, frame, converter)
 
 
 def _open(file: VideoOnly, max_frame_pixels: int) -> InputContainer:

@@ -39,6 +39,44 @@ def sleep() -> Pipeline:
     return run
 
 
+class PureSleep:
+    """`sleep`, whose answers may be kept."""
+
+    pure = True
+
+    def __init__(self) -> None:
+        self._run = sleep()
+
+    def __call__(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        return self._run(payload)
+
+
+class Count:
+    """Counts the frames that it has seen."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+
+    def __call__(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        self._seen += 1
+        return {"seen": self._seen}
+
+
+class PureLines(PureSleep):
+    """Answers ten lines of text, 2.2 KB of JSON, that are different for each frame."""
+
+    def __call__(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        blocks = [
+            {
+                "text": f"Line {line} of frame {payload['frame_index']}, " + 12 * "and so on, ",
+                "confidence": 0.9321,
+                "bbox": {"x": 10, "y": 20 * line, "width": 300, "height": 18},
+            }
+            for line in range(10)
+        ]
+        return {"text": "", "blocks": blocks}
+
+
 def busy() -> Pipeline:
     """Keeps the interpreter from everybody else for a tenth of a second a frame."""
 
@@ -109,3 +147,12 @@ def segfault() -> Pipeline:
         return {}
 
     return run
+
+
+class PureSegfault(PureSleep):
+    """Ends the process at frame 100."""
+
+    def __call__(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        if payload["frame_index"] == 100:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return super().__call__(payload)
