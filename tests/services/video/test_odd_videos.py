@@ -2,7 +2,7 @@
 
 import gc
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -43,12 +43,16 @@ TICKS_A_FRAME = 512
 DELAY = 2  # frames, before the first picture where others refer to later ones
 
 
-def decoded(path: Path) -> list[Frame]:
+def decode(path: Path) -> Iterator[Frame]:
     limits = {
         "max_frame_pixels": DEFAULT_MAX_FRAME_PIXELS,
         "max_video_frames": DEFAULT_MAX_VIDEO_FRAMES,
     }
-    return list(read_frames(path, frame_stride=1, **limits))
+    return read_frames(path, frame_stride=1, **limits)
+
+
+def decoded(path: Path) -> list[Frame]:
+    return list(decode(path))
 
 
 def frames_of(path: Path) -> list[Image]:
@@ -307,7 +311,7 @@ def test_frames_are_let_go_without_the_collector(tmp_path: Path) -> None:
     clip = encode_clip(tmp_path / "clip.mp4", numbered_frames(FRAMES))
     gc.disable()
     try:
-        assert len(frames_of(clip)) == FRAMES
+        assert sum(frame.image is not None for frame in decode(clip)) == FRAMES
         assert sum(isinstance(kept, VideoFrame) for kept in gc.get_objects()) < 5
     finally:
         gc.enable()
