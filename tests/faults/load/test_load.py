@@ -53,7 +53,6 @@ def test_a_long_job_takes_little_memory(tmp_path: Path) -> None:
         growth = server.peak_rss() - before
     results = tmp_path / "data" / "video_jobs" / f"{job_id}_results.json"
     assert results.stat().st_size > 2200 * frames
-    print(f"{growth / MIB:.1f} MiB")
     assert growth <= 64 * MIB
 
 
