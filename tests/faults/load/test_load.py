@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 
 from tests.benchmarks.latency import status_in_the_mix
+from tests.clips import encode_clip
 from tests.fixtures.make_tiny_mp4 import TINY_MP4
 from tests.support.client import connect, status, submit, wait_for, wait_until
 from tests.support.jobs import completed_job
@@ -29,6 +31,29 @@ def test_status_answers_in_milliseconds_while_everything_else_happens(tmp_path: 
     assert len(probe.latencies) > 50
     assert probe.quantile(0.99) <= P99_SECONDS
     assert max(probe.latencies) <= MAX_SECONDS
+
+
+@pytest.mark.timeout(1200)
+def test_a_long_job_takes_little_memory(tmp_path: Path) -> None:
+    """The first job loads what every job needs."""
+    frames = 100_000
+    squares = ((n >> np.arange(20).reshape(4, 5)) & 1 for n in range(frames))
+    images = (np.kron(s, np.full((8, 8), 255)).astype(np.uint8) for s in squares)
+    video = encode_clip(
+        tmp_path / "long.mp4",
+        (np.dstack([image] * 3) for image in images),
+        codec_options={"preset": "ultrafast"},
+    )
+    env = {"PIPELINE_SLEEP_SECONDS": "0"}
+    with ServerProcess(tmp_path / "data", plugins=[READY], env=env) as server:
+        wait_for(server.base_url, submit(server.base_url, TINY_MP4, "pure_lines"), 60)
+        before = server.rss()
+        job_id = submit(server.base_url, video, "pure_lines")
+        assert wait_for(server.base_url, job_id, 900)["status"] == "completed"
+        growth = server.peak_rss() - before
+    results = tmp_path / "data" / "video_jobs" / f"{job_id}_results.json"
+    assert results.stat().st_size > 2200 * frames
+    assert growth <= 64 * MIB
 
 
 def test_sixteen_clients_meet_no_conflict_and_nothing_is_stuck(tmp_path: Path) -> None:

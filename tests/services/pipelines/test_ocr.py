@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tesserocr
 
 from app.core.errors import PipelineError
 from app.services.pipelines.ocr import OcrPipeline
@@ -32,6 +33,19 @@ def test_lines_are_read_with_their_places(ocr: OcrPipeline) -> None:
         assert box["x"] == pytest.approx(40, abs=6)
         assert 40 + 64 * n <= box["y"] < box["y"] + box["height"] <= 40 + 64 * (n + 1)
         assert 150 < box["width"] < 400
+
+
+def test_what_is_dear_to_load_serves_the_next_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    engines = []
+    monkeypatch.setattr(OcrPipeline, "_idle", [])
+    monkeypatch.setattr(tesserocr, "PyTessBaseAPI", lambda **_: engines.append(1))
+
+    first, second = OcrPipeline(), OcrPipeline()
+    first.close()
+    second.close()
+    OcrPipeline()
+
+    assert len(engines) == 2
 
 
 @pytest.mark.parametrize("shape", [(480, 640, 3), (1, 1, 3), (2, 500, 3)])
