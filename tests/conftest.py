@@ -16,6 +16,7 @@ from app.core.database import build_engine, migrate
 
 PROBES = {  # succeed where the named power is at hand
     "strace": ["sh", "-c", "sleep 0.2 & exec strace -qq -o /dev/null -p $!"],
+    "cc": ["cc", "--version"],
     "mounts": ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"],
 }
 
@@ -28,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.addinivalue_line(
         "markers",
-        "needs(power): what the test cannot do without, strace or mounts; without it, skipped, "
+        "needs(power): what the test cannot do without, strace, cc or mounts; without it, skipped, "
         "but failed where CI=true",
     )
 

@@ -15,15 +15,23 @@ logger = logging.getLogger(__name__)
 
 
 def recover(
-    database: DatabaseThread, store: JobStore, storage: LocalStorage, queue: QueueService
+    database: DatabaseThread,
+    store: JobStore,
+    storage: LocalStorage,
+    queue: QueueService,
+    *,
+    announced: bool = False,
 ) -> None:
     """Bring every unfinished job to where it can go on, and put what is pending on the queue.
+    The end of the process before was `announced` if it had been asked to stop.
 
     Doing it twice changes nothing more. Blocks; call it while holding the database and the folder,
     and before anything is submitted.
     """
     swept = sweep(database, store, storage)
-    found = database.call(store.recover, lambda job_id: has_whole_results(storage, job_id))
+    found = database.call(
+        store.recover, lambda job_id: has_whole_results(storage, job_id), announced=announced
+    )
     for job_id in found.queue:
         queue.enqueue(job_id)
     logger.info(
