@@ -102,27 +102,36 @@ def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
     return set_to
 
 
-def test_times_do_not_go_back_with_the_clock(
+def test_each_row_takes_the_clock_and_its_own_times_do_not_go_back_with_it(
     store: JobStore, sessions: sessionmaker[Session], set_clock: Callable[[datetime], None]
 ) -> None:
-    """Neither those of a row, nor from a row to the next one, a start in between or not."""
-    now = utc_now() + timedelta(days=365)
-    first, second, third = new_job(), new_job(), new_job()
+    now = utc_now()
+    ahead, later, last = new_job(), new_job(), new_job()
+    set_clock(now + timedelta(days=3))
+    store.create([ahead])
     set_clock(now)
-    store.create([first])
-    set_clock(now - timedelta(days=1))
-    store.create([second])
-    store.claim(first.job_id)
-    store.complete(first.job_id, "results.json")
+    store.create([later])
+    store.claim(ahead.job_id)
+    store.complete(ahead.job_id, "results.json")
     restarted = JobStore(sessions)
-    restarted.recover(lambda job_id: False)
-    restarted.create([third])
+    assert restarted.recover(lambda job_id: False).queue == (later.job_id,)
+    set_clock(now - timedelta(days=1))
+    restarted.create([last])
 
-    rows = restarted.get([first.job_id, second.job_id, third.job_id])
-    created = [row.created_at for row in rows if row]
-    assert len({*created}) == 3
-    assert created == sorted(created)
-    assert all(row.updated_at >= row.created_at for row in rows if row)
+    rows = restarted.get([ahead.job_id, later.job_id, last.job_id])
+    times = [(row.created_at - now, row.updated_at - now) for row in rows if row]
+    assert times == [(timedelta(days), timedelta(days)) for days in (3, 0, -1)]
+    assert restarted.recover(lambda job_id: False).queue == (later.job_id, last.job_id)
+
+
+def test_rows_of_one_commit_can_be_told_apart_by_their_times(
+    store: JobStore, set_clock: Callable[[datetime], None]
+) -> None:
+    jobs = [new_job() for _ in range(5)]
+    set_clock(now := utc_now())
+    store.create(jobs)
+    created = [row.created_at - now for row in store.get([job.job_id for job in jobs]) if row]
+    assert created == [timedelta(microseconds=place) for place in range(5)]
 
 
 def test_rows_that_are_no_longer_cached_are_found_in_the_table(

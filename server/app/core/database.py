@@ -7,14 +7,16 @@ from pathlib import Path
 import duckdb
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import declarative_base, sessionmaker
 
 from app.core.errors import DatabaseBroken, DatabaseError
-from app.core.settings import resolve_database_url
+from app.core.settings import DUCKDB, database_path, resolve_database_url
 
 DEFAULT_DATABASE_URL = "duckdb:///data/foregsyte.duckdb"
+IN_MEMORY = f"{DUCKDB}:memory:"
+FIRST_REVISION = "0001"
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 Base = declarative_base()
@@ -27,7 +29,10 @@ def build_engine(url: str) -> Engine:
     more than it brings. Sessions end their transactions themselves, so the pool need not, but for
     one whose commit was refused.
     """
-    engine = create_engine(url, connect_args={"config": {"threads": 1}}, pool_reset_on_return=None)
+    location = URL.create("duckdb", database=database_path(url))
+    engine = create_engine(
+        location, connect_args={"config": {"threads": 1}}, pool_reset_on_return=None
+    )
     event.listen(engine, "handle_error", end_transaction)
     return engine
 
@@ -45,7 +50,7 @@ SessionLocal = sessionmaker(bind=engine)
 
 def engine_for(url: str) -> Engine:
     """The module's engine when `url` is its own, else a new one. One file has one engine."""
-    return engine if engine.url.render_as_string(hide_password=False) == url else build_engine(url)
+    return engine if engine.url.database == database_path(url) else build_engine(url)
 
 
 def migration_config(url: str) -> Config:
@@ -63,10 +68,61 @@ def migrate(connection: Connection) -> None:
     """
     config = migration_config(connection.engine.url.render_as_string(hide_password=False))
     config.attributes["connection"] = connection
+    adopt_unstamped(connection, config)
     command.upgrade(config, "head")
     connection.commit()
     connection.execute(text("CHECKPOINT"))
     connection.commit()
+
+
+def adopt_unstamped(connection: Connection, config: Config) -> None:
+    """Take a jobs table that was made without Alembic for the first revision's, when its columns
+    are the same. Paths in it become the storage's keys.
+
+    Raises:
+        DatabaseError: they are others.
+    """
+    columns = columns_of_jobs(connection)
+    if not columns or is_stamped(connection):
+        return
+    if columns != columns_of_first_revision():
+        raise DatabaseError(
+            "its table jobs has other columns than ours; move the file away to start with a new one"
+        )
+    command.stamp(config, FIRST_REVISION)
+    for column in ("input_path", "output_path"):
+        connection.execute(text(f"UPDATE jobs SET {column} = regexp_replace({column}, '.*/', '')"))
+    connection.commit()
+
+
+def is_stamped(connection: Connection) -> bool:
+    tables = "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'alembic_version'"
+    if not connection.execute(text(tables)).scalar():
+        return False
+    return connection.execute(text("SELECT count(*) FROM alembic_version")).scalar() != 0
+
+
+def columns_of_jobs(connection: Connection) -> set[tuple[str, str, bool]]:
+    """Name, type and whether it may be null, for each column."""
+    found = connection.execute(
+        text(
+            "SELECT column_name, data_type, is_nullable FROM duckdb_columns() "
+            "WHERE table_name = 'jobs' AND NOT internal"
+        )
+    )
+    return {(name, kind, nullable) for name, kind, nullable in found}
+
+
+def columns_of_first_revision() -> set[tuple[str, str, bool]]:
+    engine = build_engine(IN_MEMORY)
+    config = migration_config(IN_MEMORY)
+    try:
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, FIRST_REVISION)
+            return columns_of_jobs(connection)
+    finally:
+        engine.dispose()
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 
 from app.core.database import cause_of, database_errors, migrate, reason_of
+from app.core.database_place import refuse_bad_place
 from app.core.error_messages import describe
-from app.core.errors import DatabaseBroken, StartupError, Unavailable
+from app.core.errors import DatabaseBroken, DatabaseError, StartupError, Unavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -78,10 +79,13 @@ class DatabaseThread:
     def _open(self) -> None:
         path = Path(self._engine.url.database or "")
         try:
+            refuse_bad_place(path)
             if path.is_absolute():
                 path.parent.mkdir(parents=True, exist_ok=True)
             self._lock_holder = self._engine.connect()
             migrate(self._lock_holder)
+        except StartupError:
+            raise
         except Exception as error:  # a migration may raise anything
             raise StartupError(explain(error, path)) from error
 
@@ -108,8 +112,12 @@ class DatabaseThread:
 def explain(error: Exception, path: Path) -> str:
     """One line on why the database did not open."""
     if holder := HOLDER.search(str(cause_of(error))):
-        return f"{path} is in use by process {holder[1]}: one data folder, one process."
+        # A process in another namespace of process ids has none here; it is reported as 0.
+        who = f"process {holder[1]}" if int(holder[1]) else "another process"
+        return f"{path} is in use by {who}: one data folder, one process."
     reason = reason_of(error)
+    if isinstance(error, DatabaseError):
+        return f"{path} cannot be used: {error}."
     if isinstance(error, CommandError):
         return f"{path} has a schema that this version does not know: {reason}."
     return f"{path} cannot be opened: {reason}"

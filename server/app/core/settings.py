@@ -1,8 +1,10 @@
 """Everything that can be configured, read from `FORGESYTE_*` environment variables."""
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import quote, unquote
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -15,6 +17,7 @@ from app.core.paths import in_home
 DEFAULT_DATA_DIR = Path("data")
 DATABASE_NAME = "foregsyte.duckdb"
 ENV_PREFIX = "FORGESYTE_"
+DUCKDB = "duckdb:///"
 
 GIB = 1024**3
 ORIGIN = re.compile(r"\*|https?://[^/\s]+")
@@ -46,7 +49,8 @@ class Settings(BaseSettings):
     database_url: str = Field(
         default="",
         pattern=r"^(duckdb:///.+)?$",
-        description="SQLAlchemy URL of the DuckDB file; foregsyte.duckdb in the data folder.",
+        description="SQLAlchemy URL of the DuckDB file; foregsyte.duckdb in the data folder. As in "
+        "every URL, `%` begins an escape: `%25` and `%3F` are a percent sign and a question mark.",
     )
     host: str = Field(
         default="127.0.0.1",
@@ -74,7 +78,7 @@ class Settings(BaseSettings):
         description="An upload that sends nothing for this long is given up.",
     )
     shutdown_grace_seconds: float = Field(
-        default=10,
+        default=5,
         ge=0,
         le=3600,
         description="How long a stop waits for the running job before it interrupts it.",
@@ -104,9 +108,8 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             name = f"{ENV_PREFIX}{first['loc'][0]}".upper() if first["loc"] else "The configuration"
-            raise StartupError(
-                f"{name}: {first['msg']} (found {str(first['input'])[:100]!r})"
-            ) from error
+            what = first["msg"].removeprefix("Value error, ")
+            raise StartupError(f"{name}: {what} (found {str(first['input'])[:100]!r})") from error
 
     @field_validator("cors_origins", mode="before")
     @classmethod
@@ -118,8 +121,13 @@ class Settings(BaseSettings):
     def _resolve_paths(cls, values: dict[str, object]) -> dict[str, object]:
         given = values.get("data_dir", DEFAULT_DATA_DIR)
         data_dir = (given if isinstance(given, Path) else in_home(str(given))).resolve()
-        url = values.get("database_url") or f"duckdb:///{data_dir / DATABASE_NAME}"
-        return {**values, "data_dir": data_dir, "database_url": resolve_database_url(str(url))}
+        url = values.get("database_url") or database_url(data_dir / DATABASE_NAME)
+        return {**values, "data_dir": data_dir, "database_url": url}
+
+    @field_validator("database_url", mode="before")
+    @classmethod
+    def _resolve_database_url(cls, url: str) -> str:
+        return resolve_database_url(url)
 
     @property
     def video_dir(self) -> Path:
@@ -127,13 +135,32 @@ class Settings(BaseSettings):
         return self.data_dir / "video_jobs"
 
 
+def database_url(path: Path) -> str:
+    """The URL of the DuckDB file at `path`, whose name may hold any character."""
+    return DUCKDB + quote(os.fsencode(path))
+
+
+def database_path(url: str) -> str:
+    """The file that a URL of ours names, or `:memory:`."""
+    return unquote(url.removeprefix(DUCKDB), errors="surrogateescape")
+
+
 def resolve_database_url(url: str, base: Path | None = None) -> str:
     """`url` with its file path absolute and free of links, counted from `base` (default: the
     working directory). In-memory and foreign URLs come back as they are.
 
     One spelling for one file matters: DuckDB locks paths, not files.
+
+    Raises:
+        ValueError: the path holds a character that should have been escaped.
     """
-    scheme, _, path = url.partition(":///")
-    if scheme != "duckdb" or not path or path.startswith(":memory:"):
+    path = url.removeprefix(DUCKDB)
+    if path in (url, "") or path.startswith(":memory:"):
         return url
-    return f"duckdb:///{((base or Path.cwd()) / in_home(path)).resolve()}"
+    if "?" in path:
+        raise ValueError("a question mark in the path is written %3F, and options there are none")
+    base = base or Path.cwd()
+    meant, as_it_stands = base / in_home(database_path(url)), base / in_home(path)
+    if as_it_stands.parent.exists() and not meant.parent.exists():
+        raise ValueError(f"it stands for {meant}; a percent sign in the path is written %25")
+    return database_url(meant.resolve())

@@ -9,10 +9,13 @@ from pathlib import Path
 
 from alembic import context
 from alembic.ddl.impl import DefaultImpl
+from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from app.core.database import Base, build_engine
-from app.core.settings import ENV_PREFIX, Settings, resolve_database_url
+from app.core.database_place import refuse_bad_place
+from app.core.errors import StartupError
+from app.core.settings import ENV_PREFIX, Settings, database_path, resolve_database_url
 from app.models.job import Job
 
 TABLES = (Job.__table__,)  # a model is in Base.metadata only once it has been imported
@@ -26,7 +29,20 @@ class DuckDBImpl(DefaultImpl):
 
 
 def configured_url() -> str:
-    """The database that the command line means."""
+    """The database that the command line means.
+
+    Raises:
+        CommandError: none that there could be.
+    """
+    try:
+        url = find_url()
+        refuse_bad_place(Path(database_path(url)))
+        return url
+    except (StartupError, ValueError) as error:
+        raise CommandError(str(error)) from error
+
+
+def find_url() -> str:
     if {f"{ENV_PREFIX}DATABASE_URL", f"{ENV_PREFIX}DATA_DIR"} & os.environ.keys():
         return Settings.load().database_url
     url = context.config.get_main_option("sqlalchemy.url")
@@ -53,7 +69,7 @@ def main() -> None:
         migrate(connection)
         return
     url = configured_url()
-    path = Path(url.removeprefix("duckdb:///"))
+    path = Path(database_path(url))
     if path.is_absolute():
         path.parent.mkdir(parents=True, exist_ok=True)
     engine = build_engine(url)

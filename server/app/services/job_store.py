@@ -7,22 +7,26 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.attributes import flag_modified
 
 from app.core.clock import utc_now
 from app.core.database import database_errors
 from app.core.errors import DatabaseBroken, DatabaseError, JobStateError
+from app.core.machine import boot_id
 from app.models.job import Job, JobStatus
+from app.services.job_starts import MAX_CRASHES, MAX_STARTS, Starts
 from app.services.storage.names import results_key
 
 JOBS = Job.__table__
 COLUMNS = ", ".join(column.name for column in JOBS.c)
 CACHED_ROWS = 10_000
-INTERRUPTED = "The server ended while this job was running; it was started again."
 INTERRUPTED_TWICE = (
     "The server ended twice while this job was running; the video or its pipeline may be the cause."
+)
+STARTED_TOO_OFTEN = (
+    f"The job was started {MAX_STARTS} times and never came to its end; the video or its pipeline "
+    "may take too long."
 )
 
 
@@ -48,7 +52,7 @@ class JobRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What was done about the jobs of a process that ended; `queue` is in order of creation."""
+    """What was done about the jobs of a process that ended; `queue` is in the order of commits."""
 
     queue: tuple[UUID, ...]
     restarted: int
@@ -72,7 +76,7 @@ class JobStore:
 
     def __init__(self, sessions: sessionmaker[Session]) -> None:
         self.sessions = sessions
-        self._newest = datetime.min
+        self._boot = boot_id()
         self._rows: dict[UUID, JobRecord] = {}
 
     def cached(self, job_id: UUID) -> JobRecord | None:
@@ -114,11 +118,13 @@ class JobStore:
         return [found.get(job_id) for job_id in job_ids]
 
     def claim(self, job_id: UUID) -> JobRecord | None:
-        """pending → running. None when there is no such job, or it is not pending (any more)."""
+        """pending → running, and one start more. None when there is no such job, or it is not
+        pending (any more)."""
         with self._changing(job_id) as job:
             if job is None or job.status is not JobStatus.PENDING:
                 return None
-            transition(job, JobStatus.RUNNING)
+            starts = Starts.of(job.error_message).begun(self._boot)
+            transition(job, JobStatus.RUNNING, error_message=str(starts))
         return self._rows[job_id]
 
     def complete(self, job_id: UUID, output_path: str) -> None:
@@ -132,58 +138,63 @@ class JobStore:
         self._leave_running(job_id, JobStatus.FAILED, error_message=error_message)
 
     def release(self, job_id: UUID) -> None:
-        """running → pending, for a stop that did not wait for the job's end. Nothing changes when
-        the end came first."""
+        """running → pending, for a stop that did not wait for the job's end; failed, if that was
+        its last start. Nothing changes when the end came first."""
         with self._changing(job_id) as job:
             if job is not None and job.status is JobStatus.RUNNING:
-                transition(job, JobStatus.PENDING)
+                put_back(job, Starts.of(job.error_message).stopped())
 
     def recover(
         self,
         has_results: Callable[[UUID], bool],
         got_further: Callable[[UUID], bool] = lambda job_id: False,
+        *,
+        announced: bool = False,
     ) -> Recovery:
         """Judge every unfinished job of the process before this one.
 
         The caller holds the database file's lock, so nobody runs a job now, and a running row is
-        one whose process ended. With whole results it is completed. Otherwise it is started
-        again, once: the note in `error_message` tells the second time from the first, and a job
-        that was cut off twice is failed, so that a video which kills the process cannot do so for
-        ever. A start that got further than the one before, and will not have to do that again, is
-        no second time.
+        one whose process ended. With whole results it is completed. Otherwise it is put back, and
+        the end is counted as a crash unless it was `announced` or the machine has been started
+        since. Nor does another crash count of a start that got further than the one before, and
+        will not have to do that again.
         """
-        self._newest = self._last_created()
         restarted = completed = failed = 0
         for orphan in self._unfinished(JobStatus.RUNNING):
-            whole = has_results(orphan.job_id)
-            with self._changing(orphan.job_id) as job:
+            whole = has_results(orphan)
+            with self._changing(orphan) as job:
                 assert job is not None
                 if whole:
                     key = results_key(job.job_id)
                     transition(job, JobStatus.COMPLETED, output_path=key, error_message=None)
                     completed += 1
-                elif job.error_message == INTERRUPTED and not got_further(job.job_id):
-                    transition(job, JobStatus.FAILED, error_message=INTERRUPTED_TWICE)
-                    failed += 1
+                    continue
+                starts = Starts.of(job.error_message)
+                blameless = announced or starts.boot not in ("", self._boot)
+                if blameless or (starts.crashed and got_further(orphan)):
+                    put_back(job, starts.stopped())
                 else:
-                    transition(job, JobStatus.PENDING, error_message=INTERRUPTED)
-                    restarted += 1
+                    put_back(job, starts.crashed_again())
+                restarted += job.status is JobStatus.PENDING
+                failed += job.status is JobStatus.FAILED
         pending = self._unfinished(JobStatus.PENDING)
-        return Recovery(tuple(job.job_id for job in pending), restarted, completed, failed)
+        return Recovery(tuple(pending), restarted, completed, failed)
 
     def _insert(self, jobs: Sequence[NewJob]) -> None:
+        now = utc_now()
         records = [
             JobRecord(
                 job_id=job.job_id,
                 status=JobStatus.PENDING,
-                created_at=(now := self._next_instant()),
-                updated_at=now,
+                # Of one commit, each is a microsecond later, so that times tell the order.
+                created_at=(instant := now + timedelta(microseconds=place)),
+                updated_at=instant,
                 pipeline_id=job.pipeline_id,
                 input_path=job.input_path,
                 output_path=None,
                 error_message=None,
             )
-            for job in jobs
+            for place, job in enumerate(jobs)
         ]
         # DuckDB plans a statement for each row of an executemany, but one for all rows of VALUES.
         row = f"({', '.join('?' * len(JOBS.c))})"
@@ -194,16 +205,6 @@ class JobStore:
             )
         for record in records:
             self._cache(record)
-
-    def _next_instant(self) -> datetime:
-        """Now, but later than every time given before: the order of created_at is the order of
-        the commits, also when the clock is set back."""
-        self._newest = max(utc_now(), self._newest + timedelta(microseconds=1))
-        return self._newest
-
-    def _last_created(self) -> datetime:
-        with self.sessions() as session:
-            return session.scalar(select(func.max(Job.created_at))) or datetime.min
 
     def _leave_running(self, job_id: UUID, status: JobStatus, **changes: str | None) -> None:
         with self._changing(job_id) as job:
@@ -229,11 +230,13 @@ class JobStore:
         if len(self._rows) > CACHED_ROWS:
             del self._rows[next(iter(self._rows))]
 
-    def _unfinished(self, status: JobStatus) -> list[JobRecord]:
-        query = f"SELECT {COLUMNS} FROM jobs WHERE status = ? ORDER BY created_at, job_id"
+    def _unfinished(self, status: JobStatus) -> list[UUID]:
+        """In the order of the commits, which is that of DuckDB's rowid: an update of a column that
+        is not indexed leaves it, and so does the end of the process."""
+        query = "SELECT job_id FROM jobs WHERE status = ? ORDER BY rowid"
         with self.sessions() as session:
             rows = session.connection().exec_driver_sql(query, (status,))
-            return [record_of(row) for row in rows]
+            return list(rows.scalars())
 
 
 def record_of(values: Iterable[Any]) -> JobRecord:
@@ -242,10 +245,21 @@ def record_of(values: Iterable[Any]) -> JobRecord:
     return job._replace(status=JobStatus(job.status))
 
 
+def put_back(job: Job, starts: Starts) -> None:
+    """running → pending, or failed when it was started often enough: a video that kills the
+    process, or never comes to an end, cannot do so for ever."""
+    if starts.crashed >= MAX_CRASHES:
+        transition(job, JobStatus.FAILED, error_message=INTERRUPTED_TWICE)
+    elif starts.started >= MAX_STARTS:
+        transition(job, JobStatus.FAILED, error_message=STARTED_TOO_OFTEN)
+    else:
+        transition(job, JobStatus.PENDING, error_message=str(starts))
+
+
 def transition(job: Job, status: JobStatus, **changes: str | None) -> None:
-    """Every change of state. `updated_at` never goes back, even when the clock is set back."""
+    """Every change of state. A row's times never go back, even when the clock is set back."""
     job.status = status
-    job.updated_at = max(utc_now(), job.updated_at)
+    job.updated_at = max(utc_now(), job.created_at, job.updated_at)
     flag_modified(job, "updated_at")  # else the column's own default would replace an equal time
     for column, value in changes.items():
         setattr(job, column, value)

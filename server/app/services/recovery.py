@@ -18,9 +18,15 @@ logger = logging.getLogger(__name__)
 
 
 def recover(
-    database: DatabaseThread, store: JobStore, storage: LocalStorage, queue: QueueService
+    database: DatabaseThread,
+    store: JobStore,
+    storage: LocalStorage,
+    queue: QueueService,
+    *,
+    announced: bool = False,
 ) -> None:
     """Bring every unfinished job to where it can go on, and put what is pending on the queue.
+    The end of the process before was `announced` if it had been asked to stop.
 
     Doing it twice changes nothing more. Blocks; call it while holding the database and the folder,
     and before anything is submitted.
@@ -29,6 +35,7 @@ def recover(
         store.recover,
         lambda job_id: has_whole_results(storage, job_id),
         lambda job_id: got_further(storage, job_id),
+        announced=announced,
     )
     swept = sweep(database, store, storage, kept={staged_answers(job_id) for job_id in found.queue})
     for job_id in found.queue:

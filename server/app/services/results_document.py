@@ -18,7 +18,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 import orjson
@@ -28,6 +28,11 @@ from app.core.errors import ResultError
 
 MAX_DEPTH = 254
 """How deep lists and objects can nest: orjson's bound."""
+HEAD = b'{"job_id":"%s","results":['
+TAIL = b"\n]}\n"
+PIECE_BYTES = 1 << 20
+MAX_FOREIGN_BYTES = 1 << 20
+"""The largest document that is parsed because it has another layout than ours."""
 
 
 def as_json(answer: Mapping[str, Any], frame_index: int) -> dict[str, Any]:
@@ -61,22 +66,49 @@ def write_results(path: Path, job_id: UUID, results: Iterable[Mapping[str, Any]]
             an OSError.
     """
     with path.open("wb") as file:
-        file.write(b'{"job_id":"%s","results":[' % str(job_id).encode())
+        file.write(HEAD % str(job_id).encode())
         separator = b"\n"
         for element in results:
             file.write(separator)
             file.write(_dump(element, element["frame_index"]))
             separator = b",\n"
-        file.write(b"\n]}\n")
+        file.write(TAIL)
         file.flush()
         os.fsync(file.fileno())
 
 
 def is_whole_results(path: Path, job_id: UUID) -> bool:
-    """Whether `path` holds a complete results document of that job; reads all of it."""
+    """Whether `path` holds a complete results document of that job; reads all of it, in pieces.
+
+    A document of `write_results` need not be parsed. It has its name only since it was flushed, so
+    if anything is wrong, then its end is missing, or pages of it were never written and read as
+    zeros. Its end occurs nowhere else in it: JSON has no line break within a string. A small one
+    of another layout is parsed.
+    """
+    head = HEAD % str(job_id).encode() + b"\n"
     try:
-        document = orjson.loads(path.read_bytes())
-    except (FileNotFoundError, orjson.JSONDecodeError):
+        with path.open("rb") as file:
+            if file.readline(len(head)) == head:
+                return _has_its_end(file)
+            file.seek(0)
+            return _is_results(file.read(MAX_FOREIGN_BYTES), job_id)
+    except FileNotFoundError:
+        return False
+
+
+def _has_its_end(file: BinaryIO) -> bool:
+    end = b"\n"
+    while piece := file.read(PIECE_BYTES):
+        if b"\0" in piece:
+            return False
+        end = (end + piece[-len(TAIL) :])[-len(TAIL) :]
+    return end == TAIL
+
+
+def _is_results(text: bytes, job_id: UUID) -> bool:
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:
         return False
     return (
         isinstance(document, dict)

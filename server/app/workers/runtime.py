@@ -4,6 +4,7 @@ The server and the standalone worker are both a Runtime; the server adds HTTP to
 """
 
 import asyncio
+import errno
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,16 +14,18 @@ from uuid import UUID
 from sqlalchemy.orm import sessionmaker
 
 from app.core.database import SessionLocal, engine, engine_for
+from app.core.database_place import find_misplaced, way_to
 from app.core.database_thread import DatabaseThread
 from app.core.error_messages import describe
 from app.core.errors import DatabaseError, StartupError
-from app.core.settings import Settings
+from app.core.settings import DATABASE_NAME, Settings, database_path
 from app.services.job_store import JobStore, NewJob
 from app.services.pipelines.registry import PipelineRegistry
 from app.services.queue.memory_queue import MemoryQueue
 from app.services.recovery import recover
 from app.services.storage.local_storage import LocalStorage
 from app.services.video_file_pipeline_service import VideoFilePipelineService
+from app.workers.announced_end import AnnouncedEnd
 from app.workers.exit import EXIT_FAILURE, exit_now
 from app.workers.folder_lock import FolderLock
 from app.workers.waiting import wait_any
@@ -31,6 +34,8 @@ from app.workers.worker import JobWorker
 logger = logging.getLogger(__name__)
 
 FRAME_SECONDS = 1.0  # what a frame may still take after an interruption
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL, errno.EBADF}
+"""What flock(2) answers where folders cannot be locked: some network and virtual filesystems."""
 
 
 def open_storage(folder: Path) -> LocalStorage:
@@ -54,11 +59,13 @@ class Runtime:
         self._exit_now = exit_now
         self._loop_over = asyncio.Event()
         self._abandoned = False
+        self._nothing_runs = False
         self.settings = settings
         self.database = DatabaseThread(own_engine, self._on_fatal_database)
         self.store = JobStore(sessions)
         self.storage = open_storage(settings.video_dir)
         self._folder_lock = FolderLock(self.storage.staging.folder)
+        self._announced_end = AnnouncedEnd(settings.data_dir)
         self.queue = MemoryQueue()
         self.pipelines = PipelineRegistry()
         self.worker = self._build_worker()
@@ -84,6 +91,20 @@ class Runtime:
         self.worker.wake()
         return outcomes
 
+    def announce_end(self) -> None:
+        """Let the next start know that this process was asked to end. Safe in a signal handler.
+
+        Raises OSError: the data folder does not take it.
+        """
+        self._announced_end.announce()
+
+    def flush_announcement(self) -> None:
+        """Blocks for as long as the disk is busy."""
+        try:
+            self._announced_end.flush()
+        except OSError:
+            logger.warning("The announced end is not durable", exc_info=True)
+
     async def stop_worker(self, force: asyncio.Event) -> bool:
         """Start no further job, let the running one have its grace, then interrupt it.
 
@@ -95,11 +116,12 @@ class Runtime:
         await wait_any(self._loop_over, force, timeout=grace)
         self.worker.interrupt()
         await wait_any(self._loop_over, timeout=FRAME_SECONDS)
+        job_id = self.worker.running
         if self._loop_over.is_set():
+            self._nothing_runs = job_id is None
             return True
         self._abandoned = True
-        if (job_id := self.worker.running) is not None:
-            await self._release(job_id)
+        self._nothing_runs = job_id is not None and await self._release(job_id)
         return False
 
     async def close(self) -> None:
@@ -107,6 +129,7 @@ class Runtime:
         await asyncio.to_thread(self._close)
 
     def _open(self) -> None:
+        self._look_for_misplaced_database()
         self.database.open()
         try:
             self._take_over()
@@ -114,8 +137,38 @@ class Runtime:
             self._close()
             raise
 
+    def _look_for_misplaced_database(self) -> None:
+        """Videos without a database are jobs that would be lost; without videos, it may be another
+        server's."""
+        path = Path(database_path(self.settings.database_url))
+        if path != self.settings.data_dir / DATABASE_NAME or not (other := find_misplaced(path)):
+            return
+        if any(self.settings.video_dir.glob("*.mp4")):
+            raise StartupError(way_to(other, path))
+        logger.warning("%s", way_to(other, path))
+
     def _take_over(self) -> None:
         """The folder is locked after the database, whose lock tells who holds it."""
+        self._lock_folder()
+        try:
+            if lacking := self.storage.try_out():
+                logger.warning(
+                    "About the filesystem of %s: %s", self.storage.root, " ".join(lacking)
+                )
+        except OSError as error:
+            raise StartupError(
+                f"{self.storage.root} cannot keep files: {error.strerror}"
+            ) from error
+        try:
+            announced = self._announced_end.exists()
+            recover(self.database, self.store, self.storage, self.queue, announced=announced)
+            self._announced_end.take()
+        except (DatabaseError, OSError) as error:
+            raise StartupError(
+                f"The jobs in {self.settings.data_dir} cannot be taken over: {describe(error)}"
+            ) from error
+
+    def _lock_folder(self) -> None:
         folder = self.settings.data_dir
         try:
             self._folder_lock.acquire()
@@ -124,19 +177,27 @@ class Runtime:
                 f"{folder} is in use by another process: one data folder, one process."
             ) from error
         except OSError as error:
-            raise StartupError(f"{folder} cannot be locked: {error.strerror}") from error
-        try:
-            recover(self.database, self.store, self.storage, self.queue)
-        except (DatabaseError, OSError) as error:
-            raise StartupError(
-                f"The jobs in {folder} cannot be taken over: {describe(error)}"
-            ) from error
+            database = Path(database_path(self.settings.database_url))
+            if error.errno not in NO_LOCKS or database.parent != folder:
+                raise StartupError(f"{folder} cannot be locked: {error.strerror}") from error
+            logger.warning(
+                "%s cannot be locked (%s); the lock of the database in it has to do.",
+                *(folder, error.strerror),
+            )
 
     def _close(self) -> None:
+        if self._nothing_runs:
+            self._withdraw_announcement()
         self.database.close()
         self._folder_lock.release()
 
-    async def _release(self, job_id: UUID) -> None:
+    def _withdraw_announcement(self) -> None:
+        try:
+            self._announced_end.withdraw()
+        except OSError:
+            logger.warning("The announced end stays until the next start", exc_info=True)
+
+    async def _release(self, job_id: UUID) -> bool:
         """Make an abandoned job pending. When the database does not take it, the job is found as
         cut off at the next start."""
         logger.warning("Job %s: abandoned in the middle of a frame", job_id)
@@ -145,6 +206,8 @@ class Runtime:
                 await self.database.run(self.store.release, job_id)
         except (DatabaseError, TimeoutError):
             logger.warning("Job %s: not made pending again", job_id, exc_info=True)
+            return False
+        return True
 
     def _build_worker(self) -> JobWorker:
         return JobWorker(

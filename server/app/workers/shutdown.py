@@ -39,9 +39,10 @@ class Shutdown:
         self._task: asyncio.Task[None] | None = None
 
     @contextmanager
-    def wrapping_signal_handlers(self) -> Iterator[None]:
-        """Hear of signals before the handlers that are there, which still get the first one; for
-        SIGHUP, that of SIGTERM. Off the main thread signals are somebody else's."""
+    def wrapping_signal_handlers(self, *, passing_on: bool = True) -> Iterator[None]:
+        """Hear of signals before the handlers that are there, which still get the first one if it
+        is to be passed on; for SIGHUP, that of SIGTERM. Off the main thread signals are somebody
+        else's."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -52,10 +53,13 @@ class Shutdown:
 
         def handle(number: int, frame: FrameType | None) -> None:
             first = next(arrivals) == 0 and self._task is None
+            # At once: the loop may be busy, and the process killed before it is not.
+            with suppress(OSError):
+                self._runtime.announce_end()
             self._loop.call_soon_threadsafe(self.on_signal, number)
             known = signal.SIGTERM if number == signal.SIGHUP else signal.Signals(number)
             inner = previous[known]
-            if first and callable(inner):
+            if first and passing_on and callable(inner):
                 inner(known, frame)
 
         for number in previous:
@@ -87,10 +91,18 @@ class Shutdown:
             await self._runtime.close()
 
     def _start(self, exit_code: int | None) -> None:
+        self._announce()
         self._begin()
         self._task = asyncio.create_task(self._stop(exit_code), name="shutdown")
         if exit_code is not None:
             self._task.add_done_callback(exit_if_failed)
+
+    def _announce(self) -> None:
+        try:
+            self._runtime.announce_end()
+        except OSError:
+            logger.warning("The next start will not know of this stop", exc_info=True)
+        self._loop.run_in_executor(None, self._runtime.flush_announcement)
 
     async def _stop(self, exit_code: int | None) -> None:
         deadline = self._loop.time() + self._runtime.settings.shutdown_grace_seconds

@@ -76,6 +76,7 @@ class JobWorker:
         self._has_work: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.running: UUID | None = None
+        """The job whose row says so; after a stop, one whose end the database did not take."""
 
     def run_once(self) -> bool:
         """Run the job at the front of the queue to its end. False when there is nothing to do, or
@@ -93,11 +94,10 @@ class JobWorker:
             if job is not None:
                 self.running = job_id
                 self._run(job)
+                self.running = None
         except RetryError:
             logger.warning("Stopping before the database took the state of job %s", job_id)
             return False
-        finally:
-            self.running = None
         return True
 
     async def run_forever(self) -> None:

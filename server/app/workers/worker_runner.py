@@ -13,7 +13,7 @@ from app.core.logs import configure_logging
 from app.core.settings import Settings
 from app.workers.exit import EXIT_FAILURE
 from app.workers.runtime import Runtime
-from app.workers.shutdown import Shutdown, stop_signals
+from app.workers.shutdown import Shutdown
 
 logger = logging.getLogger("app.workers.worker_runner")  # run as a script, it is __main__
 
@@ -27,11 +27,10 @@ async def run() -> None:
     runtime = Runtime(Settings.load())
     stopping = asyncio.Event()
     shutdown = Shutdown(runtime, begin=stopping.set)
-    for number in stop_signals():
-        asyncio.get_running_loop().add_signal_handler(number, shutdown.on_signal, number)
-    await runtime.start()
-    await stopping.wait()
-    await shutdown.finish()
+    with shutdown.wrapping_signal_handlers(passing_on=False):
+        await runtime.start()
+        await stopping.wait()
+        await shutdown.finish()
 
 
 def main() -> int:

@@ -32,15 +32,14 @@ class Row(NamedTuple):
 
 
 def read_rows(data_dir: Path) -> dict[str, Row]:
-    """All jobs in order of creation, read from a copy: DuckDB lets nobody else open the file of a
-    running server, and opening that of a killed one would already mend it."""
+    """All jobs in the order of their commits, read from a copy: DuckDB lets nobody else open the
+    file of a running server, and opening that of a killed one would already mend it."""
     with tempfile.TemporaryDirectory() as folder:
         while not _copied_whole(data_dir, Path(folder)):
             pass
         with duckdb.connect(f"{folder}/{DATABASE}") as database:
             found = database.execute(
-                f"SELECT job_id::VARCHAR, {', '.join(Row._fields[1:])} FROM jobs "
-                "ORDER BY created_at"
+                f"SELECT job_id::VARCHAR, {', '.join(Row._fields[1:])} FROM jobs ORDER BY rowid"
             ).fetchall()
     return {row.job_id: row for row in map(Row._make, found)}
 

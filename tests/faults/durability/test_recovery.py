@@ -7,7 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from app.models.job import JobStatus
-from app.services.job_store import INTERRUPTED, INTERRUPTED_TWICE
+from app.services.job_starts import Starts
+from app.services.job_store import INTERRUPTED_TWICE
 from tests.faults.durability.craft import Craft
 from tests.faults.durability.gate import Gate
 from tests.faults.durability.rows import (
@@ -23,6 +24,7 @@ from tests.support.pipelines import READY
 from tests.support.server import ServerProcess
 
 RUNNING = JobStatus.RUNNING
+CRASHED = str(Starts(started=1, crashed=1))
 STORED = [{"frame_index": 0, "result": {"stored": True}}]
 
 
@@ -35,23 +37,23 @@ def test_every_unfinished_job_is_judged_before_the_port_answers(
     data_dir: Path, gate: Gate, clip: bytes
 ) -> None:
     craft = Craft(data_dir)
-    last = craft.job(clip, pipeline_id="gate", after=timedelta(hours=2))
-    second = craft.job(clip, pipeline_id="gate", after=-timedelta(hours=1))
-    first = craft.job(clip, pipeline_id="gate", after=-timedelta(minutes=1))
+    first = craft.job(clip, pipeline_id="gate", after=timedelta(hours=2))
+    second = craft.job(clip, pipeline_id="gate", after=-timedelta(hours=4))
     cut_off = craft.job(clip, RUNNING, pipeline_id="gate")
     torn = craft.job(clip, RUNNING, pipeline_id="gate")
     craft.torn_results(torn)
     with_results = craft.job(clip, RUNNING, pipeline_id="gate")
     craft.results(with_results, STORED)
     without_video = craft.job(None, RUNNING, pipeline_id="gate")
-    twice = craft.job(clip, RUNNING, pipeline_id="gate", error_message=INTERRUPTED)
-    twice_with_results = craft.job(clip, RUNNING, error_message=INTERRUPTED)
+    twice = craft.job(clip, RUNNING, pipeline_id="gate", error_message=CRASHED)
+    twice_with_results = craft.job(clip, RUNNING, error_message=CRASHED)
     craft.results(twice_with_results, STORED)
     someone_elses = craft.job(clip, RUNNING, pipeline_id="gate")
     craft.results(someone_elses, STORED)
     results = data_dir / VIDEOS / f"{someone_elses}_results.json"
     results.write_text(results.read_text().replace(someone_elses, with_results))
-    in_order = [first, cut_off, torn, without_video, someone_elses, second, last]
+    last = craft.job(clip, pipeline_id="gate", after=-timedelta(minutes=1))
+    in_order = [first, second, cut_off, torn, without_video, someone_elses, last]
     again = {cut_off, torn, without_video, someone_elses}
     loose = [craft.upload_without_row(clip, linked=linked) for linked in (False, True)]
     kept = data_dir / VIDEOS / "holiday.mp4"
@@ -67,7 +69,7 @@ def test_every_unfinished_job_is_judged_before_the_port_answers(
             "3 leftover files removed"
         )
         rows = read_rows(data_dir)
-        assert {job_id for job_id, row in rows.items() if row.error_message == INTERRUPTED} == again
+        assert {job_id for job_id, row in rows.items() if row.error_message == CRASHED} == again
         assert not any(f"{VIDEOS}/{job_id}.mp4" in files(data_dir) for job_id in loose)
         assert kept.exists()
         gate.open()
@@ -101,7 +103,7 @@ def test_recovering_twice_changes_nothing_more(data_dir: Path, gate: Gate, clip:
     with ServerProcess(data_dir, plugins=[gate.plugin]) as server:
         wait_until(gate.has_arrived, 30, "The first job")
         recovered = {job_id: read_rows(data_dir)[job_id] for job_id in cut_off}
-        assert {row.error_message for row in recovered.values()} == {INTERRUPTED}
+        assert {row.error_message for row in recovered.values()} == {CRASHED}
         server.signal(signal.SIGKILL)
         server.restart()
         assert {job_id: read_rows(data_dir)[job_id] for job_id in cut_off} == recovered
@@ -121,7 +123,7 @@ def test_the_note_of_a_crash_outlives_a_stop(data_dir: Path, gate: Gate, clip: b
         wait_until(gate.has_arrived, 30, "The job's second start")
         server.stop()
         (row,) = read_rows(data_dir).values()
-        assert (row.status, row.error_message) == ("pending", INTERRUPTED)
+        assert (row.status, row.error_message) == ("pending", str(Starts(started=2, crashed=1)))
 
         gate.close()
         server.restart()

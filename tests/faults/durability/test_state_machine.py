@@ -29,9 +29,11 @@ from tenacity import wait_none
 from app.core.database import build_engine
 from app.core.database_thread import DatabaseThread
 from app.core.errors import DatabaseError, JobStateError
+from app.core.machine import boot_id
 from app.models.job import Job, JobStatus
 from app.services import job_store
-from app.services.job_store import INTERRUPTED, INTERRUPTED_TWICE, JobRecord, JobStore, NewJob
+from app.services.job_starts import Starts
+from app.services.job_store import INTERRUPTED_TWICE, JobRecord, JobStore, NewJob
 from app.services.queue.memory_queue import MemoryQueue
 from app.services.recovery import has_whole_results, recover
 from app.services.storage.local_storage import LocalStorage
@@ -111,7 +113,9 @@ class ModelJob:
 
     raises: bool
     status: JobStatus = PENDING
-    note: str | None = None  # what error_message says
+    started: int = 0
+    crashed: int = 0
+    error: str | None = None
     has_results: bool = False
     row: JobRecord | None = None  # as it was last seen
 
@@ -121,17 +125,25 @@ class ModelJob:
     def settle(self) -> None:
         self.reach_its_end()
         self.status = FAILED if self.raises else COMPLETED
-        self.note = "ValueError: the pipeline raised" if self.raises else None
+        self.error = "ValueError: the pipeline raised" if self.raises else None
 
-    def recover(self) -> None:
+    def recover(self, *, announced: bool) -> None:
         if self.status is not RUNNING:
             return
+        self.crashed += not announced and not self.has_results
         if self.has_results:
-            self.status, self.note = COMPLETED, None
-        elif self.note == INTERRUPTED:
-            self.status, self.note = FAILED, INTERRUPTED_TWICE
+            self.status = COMPLETED
+        elif self.crashed == 2:
+            self.status, self.error = FAILED, INTERRUPTED_TWICE
         else:
-            self.status, self.note = PENDING, INTERRUPTED
+            self.status = PENDING
+
+    def note(self) -> str | None:
+        """What error_message says."""
+        if self.status in (COMPLETED, FAILED) or not self.started:
+            return self.error
+        boot = boot_id() if self.status is RUNNING else ""
+        return str(Starts(self.started, self.crashed, boot))
 
 
 class Jobs(RuleBasedStateMachine):
@@ -211,11 +223,13 @@ class Jobs(RuleBasedStateMachine):
         job = self.take_job()
         if moment == "die after":
             job.status = RUNNING
+        else:
+            job.started -= 1
         self.restart()
 
     @precondition(lambda self: self.next_is_pending())
-    @rule(frame=frames)
-    def crash_in_a_frame(self, frame: int) -> None:
+    @rule(frame=frames, announced=st.booleans())
+    def crash_in_a_frame(self, frame: int, announced: bool) -> None:
         def die() -> None:
             self.database.is_dead = True
             raise Died
@@ -224,7 +238,7 @@ class Jobs(RuleBasedStateMachine):
         self.in_frame[0 if job.raises else frame] = die
         self.run_until_dead()
         job.status = RUNNING
-        self.restart()
+        self.restart(announced=announced)
 
     @precondition(lambda self: self.next_is_pending())
     @rule(moment=moments)
@@ -252,7 +266,7 @@ class Jobs(RuleBasedStateMachine):
         with suppress(Died):
             self.database.call(JobStore(self.database.sessions).recover, judge)
         for job_id in ids[:judged]:
-            self.jobs[job_id].recover()
+            self.jobs[job_id].recover(announced=False)
         self.restart()
 
     @rule()
@@ -268,7 +282,8 @@ class Jobs(RuleBasedStateMachine):
     @precondition(lambda self: self.next_is_pending())
     @rule(frame=frames, is_refused=st.booleans())
     def stop_in_a_frame(self, frame: int, is_refused: bool) -> None:
-        """It ends in front of the next one. What the database does not take is found as cut off."""
+        """It ends in front of the next one. What the database does not take is found as cut off by
+        a stop."""
 
         def stop() -> None:
             self.worker.stop()
@@ -285,7 +300,7 @@ class Jobs(RuleBasedStateMachine):
         elif frame == LAST or job.raises:
             job.settle()
         assert self.worker.run_once() is False
-        self.restart()
+        self.restart(announced=True)
 
     @precondition(lambda self: self.next_is_pending())
     @rule(frame=frames)
@@ -311,7 +326,7 @@ class Jobs(RuleBasedStateMachine):
     def rows_are_as_the_model_has_them(self) -> None:
         rows = self.database.call(JobStore(self.database.sessions).get, [*self.jobs])
         for job, row in zip(self.jobs.values(), rows, strict=True):
-            assert (row.status, row.error_message) == (job.status, job.note)
+            assert (row.status, row.error_message) == (job.status, job.note())
             assert self.store.cached(row.job_id) in (None, row)
             assert job.has_results is has_whole_results(self.storage, row.job_id)
             if job.row:
@@ -350,14 +365,14 @@ class Jobs(RuleBasedStateMachine):
             service_of=ThreeFrames,  # type: ignore[arg-type]
         )
 
-    def restart(self) -> None:
+    def restart(self, *, announced: bool = False) -> None:
         """A new process after the one before has ended, in whatever way."""
         self.in_frame.clear()
         self.database.revive()
         self.start()
-        recover(self.database, self.store, self.storage, self.queue)
+        recover(self.database, self.store, self.storage, self.queue, announced=announced)
         for job in self.jobs.values():
-            job.recover()
+            job.recover(announced=announced)
         self.queued.extend(id for id, job in self.jobs.items() if job.status is PENDING)
 
     def answer(self, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -376,7 +391,9 @@ class Jobs(RuleBasedStateMachine):
         return bool(self.queued) and self.jobs[self.queued[0]].status is PENDING
 
     def take_job(self) -> ModelJob:
-        return self.jobs[self.queued.popleft()]
+        job = self.jobs[self.queued.popleft()]
+        job.started += 1
+        return job
 
     def enqueue(self, job_id: UUID) -> None:
         self.queue.enqueue(job_id)

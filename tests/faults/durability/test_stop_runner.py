@@ -11,7 +11,7 @@ import pytest
 from tests.faults.durability.conftest import MakeClip
 from tests.faults.durability.craft import Craft
 from tests.faults.durability.rows import read_results, read_rows, wait_until_idle
-from tests.faults.durability.test_stop import HURRIED, SLACK
+from tests.faults.durability.test_stop import HURRIED, PUT_BACK, SLACK
 from tests.support.client import wait_until
 from tests.support.pipelines import READY, read_events
 from tests.support.server import WorkerProcess
@@ -73,7 +73,7 @@ def test_job_is_interrupted_after_the_grace_and_goes_on_at_the_next_start(
         worker.signal(number)
         ends_within(worker, 4, 0)
         row = read_rows(data_dir)[job_id]
-        assert (row.status, row.error_message) == ("pending", None)
+        assert (row.status, row.error_message) == PUT_BACK
         worker.env["PIPELINE_SLEEP_SECONDS"] = "0"
         worker.start()
         assert wait_until_idle(data_dir)[job_id].status == "completed"
@@ -86,7 +86,7 @@ def test_stuck_frame_is_abandoned(number: signal.Signals, data_dir: Path, clip: 
         worker.signal(number)
         ends_within(worker, 5, HURRIED[number])
     row = read_rows(data_dir)[job_id]
-    assert (row.status, row.error_message) == ("pending", None)
+    assert (row.status, row.error_message) == PUT_BACK
 
 
 def test_second_signal_ends_the_grace(
@@ -100,4 +100,4 @@ def test_second_signal_ends_the_grace(
         worker.signal(number)
         ends_within(worker, 2, 0)
     row = read_rows(data_dir)[job_id]
-    assert (row.status, row.error_message) == ("pending", None)
+    assert (row.status, row.error_message) == PUT_BACK

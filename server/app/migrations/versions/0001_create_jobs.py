@@ -29,4 +29,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("jobs")
-    STATUS.drop(op.get_bind())
+    op.execute(f"DROP TYPE IF EXISTS {STATUS.name}")  # a table that was taken over has another

@@ -1,5 +1,6 @@
 """Storage and staging in folders of the local filesystem."""
 
+import errno
 import os
 import re
 import shutil
@@ -10,6 +11,9 @@ from app.core.errors import FileMissing, StorageError
 from app.services.storage.base import StagingArea, StorageService
 
 STAGING = ".incoming"
+CANNOT = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS}
+"""What filesystems answer that do not know the call: SMB, 9p, some in user space."""
+FULL = {errno.ENOSPC, errno.EDQUOT}
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
 
@@ -60,6 +64,38 @@ class LocalStorage(StorageService):
     def delete_file(self, path: str) -> None:
         locate(self.root, path).unlink(missing_ok=True)
 
+    def try_out(self) -> list[str]:
+        """Do with an empty file all that will be done with others; nothing is left of it.
+
+        Returns what the filesystem cannot do and how it is made up for, a sentence each. What a
+        full disk can do is not known.
+
+        Raises:
+            OSError: it cannot do something that is not made up for.
+        """
+        names = [f"{uuid4()}.trial" for _ in range(3)]
+        first, linked, renamed = map(self.staging.path, names)
+        lacking = []
+        try:
+            with first.open("xb") as file:
+                os.fsync(file.fileno())
+            try:
+                os.link(first, linked)
+            except OSError:
+                lacking.append("It has no hard links, so every file is copied once.")
+            first.replace(renamed)
+            if not fsync_directory(self.root):
+                lacking.append(
+                    "It cannot flush folders, so a power cut may take the newest files away."
+                )
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+        finally:
+            for name in names:
+                self.staging.discard(name)
+        return lacking
+
     def _replace(self, src: Path, dest: Path) -> None:
         name = f"{uuid4()}.copy"
         copy = self.staging.path(name)
@@ -83,10 +119,15 @@ def locate(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def fsync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
+def fsync_directory(directory: Path) -> bool:
+    """Make the names in a directory durable; False where the filesystem cannot do that."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in CANNOT:
+            raise
+        return False
     finally:
         os.close(descriptor)
+    return True
