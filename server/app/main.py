@@ -123,7 +123,8 @@ class OneLineStartupFailure:
         async def send_line(message: Message) -> None:
             error = sys.exception()
             if message["type"] == "lifespan.startup.failed" and isinstance(error, StartupError):
-                message = {**message, "message": str(error)}
+                line = " ".join(str(error).splitlines())  # a path may hold line breaks
+                message = {**message, "message": line}
             await send(message)
 
         await self._app(scope, receive, send_line)

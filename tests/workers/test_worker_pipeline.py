@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from app.models.job import JobStatus
+from app.services.job_starts import Starts
 from app.services.pipelines.registry import PipelineRegistry
 from app.services.storage.local_storage import LocalStorage
 from app.workers import worker as worker_module
@@ -194,7 +195,7 @@ def test_interruption_between_frames_makes_the_job_pending_again(bench: Bench) -
     job = bench.job(job_id)
     assert frames == [0, 1, 2]
     assert job.status is JobStatus.PENDING
-    assert job.error_message is None
+    assert Starts.of(job.error_message) == Starts(started=1)
     assert worker.run_once() is False
     assert bench.files() == {f"{job_id}.mp4"}
 
