@@ -30,7 +30,7 @@ def numbers(errors: dict[str, str]) -> dict[str, int]:
 def test_what_can_be_made_up_for_is_said_once(
     errors: dict[str, str], said: str, tmp_path: Path, data_dir: Path, clip: bytes
 ) -> None:
-    env = shim(tmp_path, None, **numbers(errors))
+    env = shim(tmp_path, clock=None, **numbers(errors))
     with ServerProcess(data_dir, plugins=[READY], env=env) as server:
         job_ids = [submit(server.base_url, clip, "nothing") for _ in range(3)]
         rows = wait_until_idle(data_dir)
@@ -55,7 +55,7 @@ def test_what_can_be_made_up_for_is_said_once(
 def test_what_cannot_is_refused(
     errors: dict[str, str], url: str | None, tmp_path: Path, data_dir: Path
 ) -> None:
-    env = shim(tmp_path, None, **numbers(errors))
+    env = shim(tmp_path, clock=None, **numbers(errors))
     if url:
         env["FORGESYTE_DATABASE_URL"] = f"duckdb:///{tmp_path / url}"
     (number,) = numbers(errors).values()
