@@ -11,7 +11,15 @@ import pytest
 from pydantic import BaseModel, field_serializer
 
 from app.core.errors import ResultError
-from app.services.results_document import MAX_DEPTH, as_json, is_whole_results, write_results
+from app.services.results_document import (
+    HEAD,
+    MAX_DEPTH,
+    PIECE_BYTES,
+    TAIL,
+    as_json,
+    is_whole_results,
+    write_results,
+)
 
 JOB_ID = UUID("6f1c2a34-0000-4000-8000-00000000002a")
 
@@ -229,6 +237,29 @@ class TestIsWholeResults:
         for length in range(len(data)):
             path.write_bytes(data[:length])
             assert not is_whole_results(path, JOB_ID), length
+
+    def test_pages_that_were_never_written(self, path: Path) -> None:
+        results = [{"frame_index": index, "result": {"text": "x" * 9000}} for index in range(300)]
+        write_results(path, JOB_ID, results)
+        assert is_whole_results(path, JOB_ID)
+        with path.open("r+b") as file:
+            file.seek(PIECE_BYTES + 4096)
+            file.write(bytes(4096))
+        assert not is_whole_results(path, JOB_ID)
+
+    def test_end_that_lies_across_two_pieces(self, path: Path) -> None:
+        for excess in range(-1, len(TAIL) + 1):
+            frame = {"frame_index": 0, "result": {"text": ""}}
+            write_results(path, JOB_ID, [frame])
+            head = len(HEAD % str(JOB_ID).encode()) + 1
+            missing = PIECE_BYTES + excess - (path.stat().st_size - head)
+            write_results(path, JOB_ID, [frame | {"result": {"text": "x" * missing}}])
+            assert path.stat().st_size - head == PIECE_BYTES + excess
+            assert is_whole_results(path, JOB_ID)
+
+    def test_another_layout_when_it_is_small(self, path: Path) -> None:
+        path.write_text(json.dumps({"job_id": str(JOB_ID), "results": []}, indent=1))
+        assert is_whole_results(path, JOB_ID)
 
     def test_another_job(self, path: Path) -> None:
         assert not is_whole_results(path, uuid4())

@@ -236,7 +236,7 @@ class JobStore:
         query = "SELECT job_id FROM jobs WHERE status = ? ORDER BY rowid"
         with self.sessions() as session:
             rows = session.connection().exec_driver_sql(query, (status,))
-            return list(rows.scalars())
+            return list(rows.yield_per(1000).scalars())
 
 
 def record_of(values: Iterable[Any]) -> JobRecord:

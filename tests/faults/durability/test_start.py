@@ -1,8 +1,11 @@
 """A start that cannot be good ends at once, says why in one line, and touches nothing."""
 
+import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -21,6 +24,7 @@ from tests.support.server import ServerProcess, WorkerProcess
 from tools.local_server import HOST
 
 START_SECONDS = 4 * 10
+ALEMBIC = [sys.executable, "-m", "alembic", "-c", str(Path(__file__).parents[3] / "alembic.ini")]
 
 MIGRATION = """
 from alembic import op
@@ -196,6 +200,70 @@ def test_schema_of_another_version(data_dir: Path, clip: bytes) -> None:
     assert str(data_dir / DATABASE) in line
     assert "f00d" in line
     assert contents(data_dir) == before
+
+
+CREATED_WITHOUT_ALEMBIC = """
+    CREATE TYPE job_status_enum AS ENUM ('pending', 'running', 'completed', 'failed');
+    CREATE TABLE jobs (
+        job_id UUID NOT NULL PRIMARY KEY, status job_status_enum NOT NULL,
+        pipeline_id VARCHAR NOT NULL, input_path VARCHAR NOT NULL, output_path VARCHAR,
+        error_message VARCHAR, created_at TIMESTAMP NOT NULL, updated_at TIMESTAMP NOT NULL
+    );
+    INSERT INTO jobs VALUES ('{job_id}', 'pending', 'nothing',
+        'data/video_jobs/{job_id}.mp4', NULL, NULL, now()::TIMESTAMP, now()::TIMESTAMP);
+"""
+
+
+def table_without_alembic(data_dir: Path, statements: str, video: bytes) -> str:
+    """The id of its one job."""
+    job_id = "00000000-0000-4000-8000-000000000007"
+    (data_dir / VIDEOS).mkdir(parents=True)
+    (data_dir / VIDEOS / f"{job_id}.mp4").write_bytes(video)
+    with duckdb.connect(str(data_dir / DATABASE)) as database:
+        database.execute(statements.format(job_id=job_id))
+    return job_id
+
+
+def test_table_that_was_made_without_alembic_is_taken_over(data_dir: Path, clip: bytes) -> None:
+    job_id = table_without_alembic(data_dir, CREATED_WITHOUT_ALEMBIC, clip)
+    with ServerProcess(data_dir, plugins=[READY]) as server:
+        assert wait_until_idle(data_dir)[job_id].status == "completed"
+        second = submit(server.base_url, clip, "nothing")
+        assert wait_until_idle(data_dir)[second].status == "completed"
+        server.restart()
+        assert list(read_rows(data_dir)) == [job_id, second]
+        server.stop()
+    alembic = [*ALEMBIC, "downgrade", "base"]
+    env = os.environ | {"FORGESYTE_DATA_DIR": str(data_dir)}
+    subprocess.run(alembic, env=env, check=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("error_message VARCHAR", "error_message VARCHAR, progress DOUBLE"),
+        ("status job_status_enum", "status VARCHAR"),
+        ("input_path VARCHAR NOT NULL", "input_path VARCHAR"),
+    ],
+)
+def test_table_with_other_columns_is_refused(
+    ours: str, theirs: str, data_dir: Path, clip: bytes
+) -> None:
+    statements = CREATED_WITHOUT_ALEMBIC.replace(ours, theirs).partition("INSERT")[0]
+    table_without_alembic(data_dir, statements, clip)
+    before = contents(data_dir)
+    line = refusal(ServerProcess(data_dir))
+    assert str(data_dir / DATABASE) in line
+    assert "other columns" in line
+    assert contents(data_dir) == before
+
+
+@pytest.mark.needs("mounts")
+def test_process_of_another_namespace_has_no_number(data_dir: Path) -> None:
+    second = ServerProcess(data_dir)
+    second.command[:0] = ["unshare", "--pid", "--fork", "--kill-child"]
+    with ServerProcess(data_dir):
+        assert f"{data_dir / DATABASE} is in use by another process" in refusal(second)
 
 
 @pytest.mark.needs("mounts")
