@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 # A process for each processor, and each file of tests in one of them, so that it sets up once.
 SIDE_BY_SIDE := --numprocesses logical --dist loadfile
 # Those that measure the server need the processors to themselves.
-ALONE := tests/faults/load tests/faults/uploads/test_memory.py
+ALONE := tests/faults/load tests/faults/soak tests/faults/uploads/test_memory.py
 CHECKS := governance format lint types imports unit
 
 .DEFAULT_GOAL := help
@@ -50,7 +50,7 @@ fix: $(READY) ## format the code, and mend what ruff can mend of its rules
 	$(BIN)/ruff check --fix server tests
 	$(BIN)/ruff format server tests
 
-faults: $(READY) ## break the running server on purpose and check what it promises (ROUNDS=… kills)
+faults: $(READY) ## break the running server on purpose and check what it promises (ROUNDS=… kills; SOAK=1 for an hour more)
 	FAULT_ROUNDS=$(ROUNDS) $(BIN)/pytest $(SIDE_BY_SIDE) $(ALONE:%=--ignore %) tests/faults
 	$(BIN)/pytest $(ALONE)
 
