@@ -135,6 +135,7 @@ def earlier_build(folder: Path) -> Iterator[Path]:
 
 def status_beside(folder: Path, name: str, python: Path, video: Path) -> Iterator[list[Cell]]:
     """While `ocr` runs, alone and with another process busy on every processor."""
+    folder.mkdir()
     for beside in ("", ", other processes busy"):
         with (
             ServerProcess(
@@ -142,16 +143,15 @@ def status_beside(folder: Path, name: str, python: Path, video: Path) -> Iterato
             ) as server,
             busy_processors(bool(beside)),
         ):
-            job_id = submit(server.base_url, video, "ocr")
-            submit(server.base_url, video, "ocr")
+            first, last = [submit(server.base_url, video, "ocr") for _ in range(2)]
             wait_until(
-                lambda: status(server.base_url, job_id)["status"] == "running",  # noqa: B023
+                lambda: status(server.base_url, first)["status"] == "running",  # noqa: B023
                 60,
                 "The job's start",
             )
-            path = f"/video/status/{job_id}"
-            with LatencyProbe(server.base_url, path) as probe:
+            with LatencyProbe(server.base_url, f"/video/status/{first}") as probe:
                 wait_until(lambda: len(probe.latencies) >= POLLS, 120, "The polls")
+            assert status(server.base_url, last)["progress"] < 1, "The jobs were over too soon."
         times = [1000 * probe.quantile(share) for share in (0.5, 0.99, 1)]
         yield [f"{name}{beside}", len(probe.latencies), *times]
 
