@@ -1,6 +1,7 @@
 """How a picture is as a picture: for video without text or codes, too."""
 
 from collections.abc import Mapping
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,13 @@ class QualityPipeline:
 
     def __call__(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         luma = _luma(payload["frame"])
-        edges = _laplacian(luma)
+        brightness, variance = _mean_and_variance(luma)
+        _, sharpness = _mean_and_variance(_laplacian(luma))
         return {
-            "sharpness": round(float(edges.var()), 2) if edges.size else 0.0,
-            "brightness": round(float(luma.mean()) / 255, 4),
-            "contrast": round(float(luma.std()) / 127.5, 4),
-            "black": round(float((luma < BLACK_BELOW * 255).mean()), 4),
+            "sharpness": round(sharpness, 2),
+            "brightness": round(brightness / 255, 4),
+            "contrast": round(sqrt(variance) / 127.5, 4),
+            "black": round(int(np.count_nonzero(luma < BLACK_BELOW * 255)) / luma.size, 4),
         }
 
 
@@ -41,6 +43,16 @@ def _luma(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
     luma += bgr[:, :, 1] * np.uint16(150)
     luma += bgr[:, :, 2] * np.uint16(77)
     return (luma >> 8).astype(np.uint8)
+
+
+def _mean_and_variance(values: NDArray[np.integer]) -> tuple[float, float]:
+    """Of whole numbers, 0 of none; the sums are exact, in less time than by ndarray.var."""
+    if not values.size:
+        return 0.0, 0.0
+    wide = values.ravel().astype(np.float64)
+    total, squares = float(wide.sum()), float(np.einsum("i,i->", wide, wide))
+    mean = total / wide.size
+    return mean, max(0.0, (squares - total * mean) / wide.size)
 
 
 def _laplacian(luma: NDArray[np.uint8]) -> NDArray[np.int16]:
