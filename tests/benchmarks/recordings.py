@@ -171,19 +171,25 @@ def busy_processors(busy: bool) -> Iterator[None]:
 class Asked:
     """A pure pipeline that counts its calls."""
 
-    count = 0
+    def __init__(self) -> None:
+        self._calls: list[int] = []
+
+    @property
+    def count(self) -> int:
+        return len(self._calls)
 
     def is_pure(self, pipeline_id: str) -> bool:
         return True
 
     def run_pipeline(self, pipeline_id: str, payload: FramePayload) -> dict[str, Any]:
-        self.count += 1
+        self._calls.append(payload.frame_index)
         return {}
 
 
 def share_reused(video: Path) -> float:
     asked = Asked()
-    return 1 - asked.count / len(VideoFilePipelineService(asked).run_on_file(video, "any"))
+    frames = len(VideoFilePipelineService(asked).run_on_file(video, "any"))
+    return 1 - asked.count / frames
 
 
 def encode(path: Path, name: str) -> Path:
