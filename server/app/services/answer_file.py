@@ -28,17 +28,18 @@ class AnswerFile:
     """Opens the file at `path`, which is made when missing; `append` may be called by any thread.
 
     What a file with the same fingerprint holds can be found by `find`, but for what is torn; a
-    file with another one is emptied. Without a fingerprint it is emptied at once, and removed when
-    it is closed.
+    file with another one is emptied. Without a fingerprint the file has no name: it is gone when
+    it is closed, or with this process.
     """
 
     def __init__(self, path: Path, fingerprint: str | None) -> None:
-        self._path = path
         self._stays = fingerprint is not None
         self._lock = Lock()
         self._places: dict[bytes, int] = {}
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
+            if not self._stays:
+                path.unlink()
             self._begin(xxhash.xxh3_128_digest(f"{FORMAT} {fingerprint}".encode()))
         except BaseException:
             os.close(self._file)
@@ -57,8 +58,6 @@ class AnswerFile:
 
     def close(self) -> None:
         os.close(self._file)
-        if not self._stays:
-            self._path.unlink(missing_ok=True)
 
     def find(self, digest: bytes) -> int | None:
         """Where the answer to that frame lies, if it is in the file."""
