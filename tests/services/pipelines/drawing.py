@@ -28,9 +28,11 @@ def _font(face: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.truetype(str(next(f.locate() for f in fonts if f.name == f"{face}.ttf")), size)
 
 
-def code(text: str, kind: zxingcpp.BarcodeFormat, scale: int = 4) -> NDArray[np.uint8]:
-    """A code with its quiet zone, as a BGR image."""
-    grey = np.asarray(zxingcpp.create_barcode(text, kind).to_image(scale=scale))
+def code(
+    text: str | bytes, kind: zxingcpp.BarcodeFormat, scale: int = 4, **options: object
+) -> NDArray[np.uint8]:
+    """A code with its quiet zone, as a BGR image; the options are those of `create_barcode`."""
+    grey = np.asarray(zxingcpp.create_barcode(text, kind, **options).to_image(scale=scale))
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
