@@ -58,10 +58,11 @@ def lifespan_of(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        configure_logging()
+        configured = settings or Settings.load()
+        configure_logging(configured.log_level)
         raise_open_file_limit()
         log_shortage_in_one_line(asyncio.get_running_loop())
-        runtime = Runtime(settings or Settings.load())
+        runtime = Runtime(configured)
         with ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="files") as files:
             app.state.runtime = runtime
             app.state.services = build_services(runtime, files)

@@ -285,9 +285,10 @@ def test_data_folder_that_is_a_file(data_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [None, ["-m", "app"], ["-m", "app.workers.worker_runner"]])
-def test_invalid_setting(command: list[str] | None, data_dir: Path) -> None:
-    server = ServerProcess(data_dir, env={"FORGESYTE_MAX_FRAMES": "many"})
+@pytest.mark.parametrize("setting", ["FORGESYTE_MAX_FRAMES", "FORGESYTE_LOG_LEVEL"])
+def test_invalid_setting(command: list[str] | None, setting: str, data_dir: Path) -> None:
+    server = ServerProcess(data_dir, env={setting: "many"})
     if command:
         server.command = [server.command[0], *command]
-    assert "FORGESYTE_MAX_FRAMES" in refusal(server)
+    assert setting in refusal(server)
     assert not data_dir.exists()
