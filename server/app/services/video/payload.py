@@ -45,6 +45,16 @@ class FramePayload(Mapping[str, Any]):
         image: Image = getattr(self._given, "image", self._given)
         return image
 
+    def resized(self, width: int, height: int) -> "Image":
+        """`frame` at another size, whatever its proportions, at the cost of that size: it is made
+        of the decoded picture, and `frame` is not converted for it."""
+        from app.services.video.picture import resized
+
+        if hasattr(self._given, "resized"):
+            image: Image = self._given.resized(width, height)
+            return image
+        return resized(self._given, width, height)
+
     @cached_property
     def image_bytes(self) -> bytes:
         import simplejpeg

@@ -50,6 +50,10 @@ class Frame:
         """
         return self._converter.upright_bgr(self._decoded)
 
+    def resized(self, width: int, height: int) -> Image:
+        """`image` at another size, without the one of its own; raises as that does."""
+        return self._converter.upright_bgr(self._decoded, (width, height))
+
 
 def read_frames(
     path: Path, *, frame_stride: int, max_frame_pixels: int, max_video_frames: int
