@@ -16,7 +16,7 @@ from matplotlib.patches import Polygon
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from forgesyte_client.findings import corners, detections, label, numbers, runs
+from forgesyte_client.findings import corners, detections, labelled, labels, numbers, runs
 from forgesyte_client.models import Frame
 from forgesyte_client.video import opened
 
@@ -72,7 +72,7 @@ def pictures(
     frames: Sequence[Frame], video: Path, frame_indices: Sequence[int] | None, *, columns: int
 ) -> Figure:
     wanted = first_indices(frames) if frame_indices is None else list(frame_indices)
-    found = {frame.frame_index: detections(frame.result) for frame in frames}
+    found = {frame.frame_index: labelled(frame.result) for frame in frames}
     columns = max(1, min(columns, len(wanted)))
     rows = max(1, ceil(len(wanted) / columns))
     figure, grid = plt.subplots(
@@ -84,8 +84,8 @@ def pictures(
     for ax, index in zip(grid.flat, wanted, strict=False):
         ax.imshow(images[index])
         ax.set_title(f"frame {index}")
-        for detection in found.get(index, []):
-            outline(ax, corners(detection), label(detection))
+        for name, detection in found.get(index, []):
+            outline(ax, corners(detection), name)
     return figure
 
 
@@ -93,7 +93,7 @@ def indices_by_label(frames: Iterable[Frame]) -> dict[str, list[int]]:
     """The frames in which each label was seen, in order."""
     seen = defaultdict(list)
     for frame in frames:
-        for name in {label(detection) for detection in detections(frame.result)}:
+        for name in {*labels(frame.result)}:
             seen[name].append(frame.frame_index)
     return dict(seen)
 
