@@ -14,6 +14,7 @@ from tests.support.footage import clip
 
 FACES = ("Aileron", "SourceSerifPro-Semibold", "DejaVuSansMono")
 HEIGHT, WIDTH = 720, 1280
+FINER = 4
 SAMPLE = """
 about above across after again along always another answer around autumn because before behind
 below between bridge bright button carry castle centre change circle clean clock cloud coast
@@ -74,7 +75,7 @@ def subtitles(random: Random, face: str, background: Picture) -> Case:
     size = random.randint(32, 42)
     lines = written(random, 2, 6)
     place = (140, HEIGHT - 60 - 3 * size)
-    return Case(with_text(background, lines, size, face, place, "white", outline=3), split(lines))
+    return Case(with_text(background, lines, size, face, place, "white", outline=2), split(lines))
 
 
 def signs(random: Random, face: str, background: Picture) -> Case:
@@ -112,7 +113,7 @@ def upright(random: Random, face: str, background: Picture) -> Case:
     size = random.randint(36, 48)
     lines = written(random, 3, 3)
     place = (60, random.randint(200, 900))
-    return Case(with_text(tall, lines, size, face, place, "white", outline=3), split(lines))
+    return Case(with_text(tall, lines, size, face, place, "white", outline=2), split(lines))
 
 
 def small(random: Random, face: str, background: Picture) -> Case:
@@ -161,16 +162,22 @@ def with_text(
     ink: str,
     outline: int = 0,
 ) -> Picture:
-    """Lines below each other, the first one's top left at `place`; shrunk to fit the width."""
+    """Lines below each other, the first one's top left at `place`; shrunk to fit the width.
+
+    Drawn larger and scaled down: Pillow places letters at whole pixels, as no browser or player
+    does, which tears small words apart.
+    """
+    height, width = picture.shape[:2]
     image = Image.fromarray(np.ascontiguousarray(picture[:, :, ::-1]))
+    image = image.resize((FINER * width, FINER * height), Image.Resampling.NEAREST)
     draw = ImageDraw.Draw(image)
-    longest = max(font(face, size).getlength(line) for line in lines)
-    room = picture.shape[1] - place[0] - 20
-    fitting = font(face, min(size, int(size * room / longest)))
+    longest = max(font(face, FINER * size).getlength(line) for line in lines)
+    room = FINER * (width - place[0] - 20)
+    fitting = font(face, min(FINER * size, int(FINER * size * room / longest)))
     for n, line in enumerate(lines):
-        position = (place[0], place[1] + int(1.6 * size * n))
-        draw.text(position, line, ink, fitting, stroke_width=outline, stroke_fill="black")
-    return np.ascontiguousarray(np.asarray(image)[:, :, ::-1])
+        position = (FINER * place[0], FINER * (place[1] + int(1.6 * size * n)))
+        draw.text(position, line, ink, fitting, stroke_width=FINER * outline, stroke_fill="black")
+    return np.ascontiguousarray(np.asarray(image.reduce(FINER))[:, :, ::-1])
 
 
 def laid_on(background: Picture, page: Picture, corners: Any, seen: Any) -> Picture:
