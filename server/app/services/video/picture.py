@@ -64,6 +64,12 @@ class Converter:
             raise UnsupportedCodec(f"Frames of {frame.format.name} cannot be converted.") from error
         return np.ascontiguousarray(turn.of(image))
 
+    @staticmethod
+    def upright_size(frame: VideoFrame) -> Size:
+        """That of the picture that `upright_bgr` makes of a frame if it is told no other."""
+        size = frame.width, frame.height
+        return size[::-1] if _turn(frame).quarters % 2 else size
+
     def _bgr(self, frame: VideoFrame, size: Size | None) -> Image:
         try:
             return self._converted(frame, size)
