@@ -22,6 +22,8 @@ from forgesyte_client.video import opened
 
 FRAMES_SHOWN = 6
 LABEL_CHARACTERS = 40
+LABEL_HEIGHT = 0.08
+"""Of the picture's: what a label needs above an outline, or it is put inside."""
 OUTLINE = "#e6194b"
 OUTLINE_MARGIN_PIXELS = 3.0
 
@@ -149,11 +151,12 @@ def outline(ax: Axes, points: Sequence[tuple[float, float]], text: str) -> None:
         return
     line = around(points)
     ax.add_patch(Polygon(line, fill=False, edgecolor=OUTLINE, linewidth=1))
-    left_top = min(x for x, _ in line), min(y for _, y in line)
+    left, top = max(0, min(x for x, _ in line)), max(0, min(y for _, y in line))
+    has_room_above = top > LABEL_HEIGHT * max(ax.get_ylim())
     ax.annotate(
         shortened(text),
-        left_top,
-        xytext=(0, 7),
+        (left, top),
+        xytext=(0, 7 if has_room_above else -10),
         textcoords="offset points",
         color="white",
         backgroundcolor=OUTLINE,
