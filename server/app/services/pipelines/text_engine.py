@@ -3,13 +3,19 @@
 Importing this module loads OpenCV and ONNX Runtime.
 """
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import cv2
 import numpy as np
-from rapidocr import RapidOCR
+
+_has_ipv6, socket.has_ipv6 = socket.has_ipv6, False
+try:  # urllib3, which it loads, would try ::1 with a socket
+    from rapidocr import RapidOCR
+finally:
+    socket.has_ipv6 = _has_ipv6
 
 from app.core.errors import PipelineError
 from app.services.pipelines.known_lines import Crop, Line
