@@ -10,6 +10,7 @@ READY := $(VENV)/.ready
 SIDE_BY_SIDE := --numprocesses logical --dist loadfile
 # Those that measure the server need the processors to themselves.
 ALONE := tests/faults/load tests/faults/soak tests/faults/uploads/test_memory.py tests/faults/durability/test_stop.py
+CODE := server tests benchmarks
 CHECKS := governance format lint types imports unit
 
 .DEFAULT_GOAL := help
@@ -32,10 +33,10 @@ governance: $(READY) ## judge the tree against the rules of its scope
 	$(BIN)/python server/tools/validate_phase16_path.py
 
 format: $(READY) ## check that ruff would format nothing otherwise
-	$(BIN)/ruff format --check server tests
+	$(BIN)/ruff format --check $(CODE)
 
 lint: $(READY) ## check the rules of ruff
-	$(BIN)/ruff check server tests
+	$(BIN)/ruff check $(CODE)
 
 types: $(READY) ## check the types with mypy
 	$(BIN)/mypy
@@ -47,8 +48,8 @@ unit: $(READY) ## run the tests
 	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 fix: $(READY) ## format the code, and mend what ruff can mend of its rules
-	$(BIN)/ruff check --fix server tests
-	$(BIN)/ruff format server tests
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
 
 faults: $(READY) ## break the running server on purpose and check what it promises (ROUNDS=… kills; SOAK=1 for an hour more)
 	FAULT_ROUNDS=$(ROUNDS) $(BIN)/pytest $(SIDE_BY_SIDE) $(ALONE:%=--ignore %) tests/faults
@@ -64,7 +65,7 @@ smoke: $(RUN) ## submit, status, results against the real server
 	$(BIN)/python server/tools/smoke_test.py
 
 bench: $(READY) ## measure, side by side with simpler designs
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m benchmarks
 
 install: $(READY) ## make the virtual environment, with all that development needs
 

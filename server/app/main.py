@@ -124,8 +124,7 @@ class OneLineStartupFailure:
         async def send_line(message: Message) -> None:
             error = sys.exception()
             if message["type"] == "lifespan.startup.failed" and isinstance(error, StartupError):
-                line = " ".join(str(error).splitlines())  # a path may hold line breaks
-                message = {**message, "message": line}
+                message = {**message, "message": str(error)}
             await send(message)
 
         await self._app(scope, receive, send_line)

@@ -1,8 +1,5 @@
-"""The tools the other tests trust: processes end, what they printed is told, pipelines load."""
+"""The tools the other tests trust: processes end, what they printed is told."""
 
-import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +7,6 @@ import pytest
 
 from tests.faults.durability.strace import whole_calls
 from tests.support.client import wait_until
-from tests.support.pipelines import READY, FrameEvent, read_events, write_pipeline_package
 from tests.support.server import ServerProcess
 from tools.local_server import PROTOCOL, ProcessFailed
 
@@ -47,16 +43,6 @@ def test_a_process_and_its_children_are_killed_on_the_way_out(tmp_path: Path) ->
     wait_until(lambda: is_gone(child), 10, "The end of the child")
 
 
-def test_a_child_that_outlives_its_parent_is_killed_too(tmp_path: Path) -> None:
-    sleeper = "print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']).pid)"
-    with listener(tmp_path, sleeper) as server:
-        child = int(server.log().split()[0])
-        server.signal(signal.SIGKILL)
-        assert server.wait(10) == -signal.SIGKILL
-        assert not is_gone(child)
-    wait_until(lambda: is_gone(child), 10, "The end of the child")
-
-
 def test_an_early_end_is_reported_with_code_and_log(tmp_path: Path) -> None:
     server = listener(tmp_path, "print('no port for me'); sys.exit(3)")
     with pytest.raises(ProcessFailed, match=r"(?s)code 3.*no port for me"), server:
@@ -82,21 +68,10 @@ def test_stop_kills_what_ignores_it(tmp_path: Path) -> None:
         assert not server.is_running()
 
 
-def test_stop_returns_how_the_process_ended(tmp_path: Path) -> None:
-    with listener(tmp_path) as server:
-        assert server.stop() == -signal.SIGTERM
-
-
 def test_an_error_inside_the_block_carries_the_log(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError) as caught, listener(tmp_path):
         raise ZeroDivisionError
     assert "listening" in caught.value.__notes__[0]
-
-
-def test_settings_are_not_inherited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FORGESYTE_MAX_FRAMES", "7")
-    with listener(tmp_path) as server:
-        assert server.log() == "listening None\n"
 
 
 def test_restart_is_a_new_process_on_the_same_port_with_a_log_of_its_own(tmp_path: Path) -> None:
@@ -107,17 +82,6 @@ def test_restart_is_a_new_process_on_the_same_port_with_a_log_of_its_own(tmp_pat
         assert server.base_url == before[1]
         assert server.log() == "listening None\n"
         assert server.log_path.read_text() == 2 * "listening None\n"
-
-
-def test_two_processes_on_the_same_data_keep_their_logs_apart(tmp_path: Path) -> None:
-    with listener(tmp_path, "print('one')") as one, listener(tmp_path, "print('two')") as two:
-        assert one.log() == "one\nlistening None\n"
-        assert two.log() == "two\nlistening None\n"
-
-
-def test_a_running_process_is_not_started_twice(tmp_path: Path) -> None:
-    with listener(tmp_path) as server, pytest.raises(ProcessFailed, match="still running"):
-        server.start()
 
 
 def test_measurements_follow_the_process(tmp_path: Path) -> None:
@@ -145,64 +109,6 @@ def test_the_command_of_the_server_names_its_loop_and_parser(tmp_path: Path) -> 
     address = ["--host", "127.0.0.1", "--port", str(server.port)]
     options = ["--loop", "asyncio", "--http", "h11", "--no-access-log"]
     assert server.command[1:] == ["-m", "uvicorn", "app.main:app", *address, *PROTOCOL, *options]
-
-
-_RUN_PIPELINE = """
-import sys
-from importlib.metadata import entry_points
-(entry_point,) = entry_points(group="forgesyte.pipelines", name=sys.argv[1])
-print(entry_point.load()()({"frame_index": 3}))
-"""
-
-
-def run_pipeline(folder: Path, pipeline_id: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Load a pipeline as an installed one is, and call it once, in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-c", _RUN_PIPELINE, pipeline_id],
-        env=os.environ | env | {"PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def test_a_written_package_of_pipelines_is_found(tmp_path: Path) -> None:
-    source = "def factory():\n    return lambda payload: {'seen': payload['frame_index']}\n"
-    folder = write_pipeline_package(tmp_path / "plug-ins", {"mine": source})
-    assert run_pipeline(folder, "mine").stdout == "{'seen': 3}\n"
-
-
-def test_the_sleeping_pipeline_notes_when_frames_begin_and_end(tmp_path: Path) -> None:
-    log = tmp_path / "events"
-    assert read_events(log) == []
-
-    run_pipeline(READY, "sleep", PIPELINE_SLEEP_SECONDS="0.2", PIPELINE_LOG=str(log))
-    began, ended = read_events(log)
-    assert began == FrameEvent("began", 3, began.pid, began.time)
-    assert ended == FrameEvent("ended", 3, began.pid, ended.time)
-    assert ended.time - began.time > 0.19
-
-
-@pytest.mark.parametrize(
-    ("pipeline_id", "last_line"),
-    [
-        ("raise_exception", "ValueError: The pipeline raised an exception."),
-        ("raise_base_exception", "ready_pipelines.Disaster: The pipeline raised a disaster."),
-        ("raise_memory_error", "MemoryError"),
-        ("raise_system_exit", "The pipeline wants to leave."),
-        ("raise_recursion_error", "RecursionError: maximum recursion depth exceeded"),
-        ("raise_in_factory", "RuntimeError: The factory of this pipeline raised an exception."),
-    ],
-)
-def test_each_raising_pipeline_raises(pipeline_id: str, last_line: str) -> None:
-    ended = run_pipeline(READY, pipeline_id)
-    assert ended.returncode == 1
-    assert ended.stderr.splitlines()[-1].startswith(last_line)
-
-
-def test_the_crashing_pipeline_crashes() -> None:
-    assert run_pipeline(READY, "segfault").returncode == -signal.SIGSEGV
 
 
 def test_system_calls_that_were_reported_in_two_halves_are_put_together() -> None:

@@ -4,6 +4,7 @@ import os
 import stat
 import sys
 from pathlib import Path
+from threading import Event, Lock, Thread
 from types import TracebackType
 from typing import Self
 from unicodedata import category
@@ -16,6 +17,8 @@ from rich.text import Text
 
 from forgesyte_client import Done, Step
 
+SECONDS_BETWEEN_DRAWINGS = 0.1
+
 
 class Display:
     """The bars are on standard output or error, whichever is a terminal, unless standard output is
@@ -23,6 +26,9 @@ class Display:
 
     Whatever is to appear on the same terminal meanwhile has to be printed here, so that it stands
     above them and is not overwritten.
+
+    Rich can redraw from a thread of its own, but shares no lock with what prints meanwhile, and a
+    line could be drawn over; so all drawing is done here, under one.
     """
 
     def __init__(self) -> None:
@@ -41,13 +47,18 @@ class Display:
             redirect_stdout=False,
             redirect_stderr=False,
             transient=True,
+            auto_refresh=False,
         )
+        self._drawing = Lock()
+        self._ended = Event()
+        self._redrawer = Thread(target=self._redraw, name="redrawer", daemon=True)
         self._tasks: dict[str, TaskID] = {}
         self.jobs: dict[str, str] = {}
         """The file of each job that is under way, by the job's id."""
 
     def __enter__(self) -> Self:
         self._progress.start()
+        self._redrawer.start()
         return self
 
     def __exit__(
@@ -56,13 +67,21 @@ class Display:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._ended.set()
+        self._redrawer.join()
         self._progress.stop()
+
+    def _redraw(self) -> None:
+        while not self._ended.wait(SECONDS_BETWEEN_DRAWINGS):
+            with self._drawing:
+                self._progress.refresh()
 
     def show(self, step: Step) -> None:
         if step.subject not in self._tasks:
             name = printable(Path(step.subject).name)
             state = step.status or "uploading"
-            self._tasks[step.subject] = self._progress.add_task(name, total=None, state=state)
+            with self._drawing:
+                self._tasks[step.subject] = self._progress.add_task(name, total=None, state=state)
         task = self._tasks[step.subject]
         if step.job_id is None:
             self._progress.update(task, completed=step.sent, total=step.size or None)
@@ -79,7 +98,8 @@ class Display:
 
     def print(self, line: str, *, err: bool = False) -> None:
         if self._on_stderr if err else self.on_stdout:
-            self._console.print(Text(line), soft_wrap=True)
+            with self._drawing:
+                self._console.print(Text(line), soft_wrap=True)
         else:
             typer.echo(line, err=err)
 

@@ -1,17 +1,24 @@
 """Taking over what a process that ended has left behind."""
 
 import logging
-from collections.abc import Container
+from collections.abc import Iterable
 from uuid import UUID
 
 from app.core.database_thread import DatabaseThread
 from app.core.errors import StorageError
+from app.models.job import JobStatus
 from app.services.answer_file import new_answers
-from app.services.job_store import JobStore
+from app.services.job_store import JobRecord, JobStore
 from app.services.queue.base import QueueService
 from app.services.results_document import is_whole_results
 from app.services.storage.local_storage import LocalStorage, fsync_directory
-from app.services.storage.names import job_of_staged_upload, results_key, staged_answers, video_key
+from app.services.storage.names import (
+    job_of_staged_answers,
+    job_of_staged_upload,
+    results_key,
+    staged_answers,
+    video_key,
+)
 from app.services.video.parallel import most_unordered, usable_processors
 
 logger = logging.getLogger(__name__)
@@ -37,7 +44,7 @@ def recover(
         lambda job_id: got_further(storage, job_id),
         announced=announced,
     )
-    swept = sweep(database, store, storage, kept={staged_answers(job_id) for job_id in found.queue})
+    swept = sweep(database, store, storage)
     for job_id in found.queue:
         queue.enqueue(job_id)
     logger.info(
@@ -66,25 +73,33 @@ def got_further(storage: LocalStorage, job_id: UUID) -> bool:
     return new_answers(answers) > most_unordered(usable_processors())
 
 
-def sweep(
-    database: DatabaseThread, store: JobStore, storage: LocalStorage, kept: Container[str]
-) -> int:
-    """Empty the staging area but for the names in `kept`; returns how many files there were.
+def sweep(database: DatabaseThread, store: JobStore, storage: LocalStorage) -> int:
+    """Empty the staging area but for the answers of jobs that go on; returns how many files went.
 
     An upload keeps its name there until its row is committed, and is acknowledged after that. One
     without a row never was, so the video that it may have become already goes with it; no other
     video is ever removed.
     """
-    leftovers = [
-        path
-        for path in storage.staging.folder.iterdir()
-        if path.is_file() and path.name not in kept
-    ]
-    uploads = [job_id for path in leftovers if (job_id := job_of_staged_upload(path.name))]
-    rows = database.call(store.get, uploads)
-    for job_id, row in zip(uploads, rows, strict=True):
+    staged = [path for path in storage.staging.folder.iterdir() if path.is_file()]
+    uploads = filter(None, (job_of_staged_upload(path.name) for path in staged))
+    for job_id, row in rows_of(uploads, database, store).items():
         if row is None:
             storage.delete_file(video_key(job_id))
+
+    answers = filter(None, (job_of_staged_answers(path.name) for path in staged))
+    kept = {
+        staged_answers(job_id)
+        for job_id, row in rows_of(answers, database, store).items()
+        if row is not None and row.status is JobStatus.PENDING
+    }
+    leftovers = [path for path in staged if path.name not in kept]
     for path in leftovers:
         path.unlink()
     return len(leftovers)
+
+
+def rows_of(
+    job_ids: Iterable[UUID], database: DatabaseThread, store: JobStore
+) -> dict[UUID, JobRecord | None]:
+    ids = list(job_ids)
+    return dict(zip(ids, database.call(store.get, ids), strict=True))

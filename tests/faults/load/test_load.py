@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from tests.benchmarks.latency import status_in_the_mix
+from benchmarks.latency import status_in_the_mix
 from tests.clips import encode_clip
 from tests.fixtures.make_tiny_mp4 import TINY_MP4
 from tests.support.client import connect, status, submit, wait_for, wait_until

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.load import repeat
-from tests.benchmarks.servers import MeasuredServer
-from tests.benchmarks.uploads import send
+from benchmarks.load import repeat
+from benchmarks.servers import MeasuredServer
+from benchmarks.uploads import send
 from tests.support.uploads import write_video
 
 MIB = 1024 * 1024

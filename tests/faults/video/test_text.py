@@ -76,11 +76,12 @@ def coarse_noise() -> Picture:
     return np.repeat(small.repeat(8, 0).repeat(8, 1), 3, 2)
 
 
-def ten_thousand_words() -> Picture:
+def thousands_of_words() -> Picture:
+    """As many as there is room for if all are to be seen."""
     image = Image.new("RGB", (LARGEST[1], LARGEST[0]), "white")
-    draw, face = ImageDraw.Draw(image), font("Aileron", 30)
-    for n in range(10_000):
-        draw.text((10 + 81 * (n % 100), 8 + 43 * (n // 100)), f"{n:04}", "black", face)
+    draw, face = ImageDraw.Draw(image), font("Aileron", 64)
+    for n in range(2_400):
+        draw.text((10 + 204 * (n % 40), 8 + 72 * (n // 40)), f"{n:04}", "black", face)
     return np.asarray(image).copy()
 
 
@@ -93,7 +94,7 @@ def other_scripts() -> Picture:
     return page(lines, 40, 480, 640, "DejaVuSans")
 
 
-FRAMES = [black, noise, coarse_noise, ten_thousand_words, text_from_side_to_side, other_scripts]
+FRAMES = [black, noise, coarse_noise, thousands_of_words, text_from_side_to_side, other_scripts]
 
 
 @pytest.mark.parametrize("draw", FRAMES)
@@ -103,7 +104,7 @@ def test_a_frame_is_answered_in_bounded_time_and_memory(
     ended = outcome(draw(), tmp_path)
     print(ended)
     assert ended.seconds < 60
-    assert ended.memory < 1024 * MIB
+    assert ended.memory < 512 * MIB
 
 
 def test_sides_that_differ_too_much_are_refused(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from app.services.pipelines.text_engine import (
 
 LEAST_CONFIDENCE = 0.8
 """What is read with less is no text: shapes, and blurs of which one word in twenty is right."""
+SQUARES = frozenset("□■口回")
+"""What the corners of a QR code are taken for, however clearly."""
 LIBRARIES = ("rapidocr", "onnxruntime", "opencv-python-headless")
 
 
@@ -63,12 +65,14 @@ class OcrPipeline:
 
 def _blocks(found: list[Corners], lines: list[Line]) -> list[dict[str, Any]]:
     legible = [
-        (corners, line)
-        for corners, line in zip(found, lines, strict=True)
-        if line[0] and line[1] >= LEAST_CONFIDENCE
+        (corners, line) for corners, line in zip(found, lines, strict=True) if _is_text(*line)
     ]
     order = reading_order([corners for corners, _ in legible])
     return [_block(*legible[n]) for n in order]
+
+
+def _is_text(text: str, confidence: float) -> bool:
+    return confidence >= LEAST_CONFIDENCE and not SQUARES.issuperset(text)
 
 
 def _block(corners: Corners, line: Line) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BLACK_BELOW = 0.1
-"""Brightness of what counts as black, as in FFmpeg's blackdetect."""
+BLACK = 25
+"""The highest luma that counts as black: a tenth of the brightness, as in FFmpeg's blackdetect."""
 
 
 class QualityPipeline:
@@ -34,7 +34,7 @@ class QualityPipeline:
             "sharpness": round(sharpness, 2),
             "brightness": round(brightness / 255, 4),
             "contrast": round(sqrt(variance) / 127.5, 4),
-            "black": round(int(np.count_nonzero(grey < BLACK_BELOW * 255)) / grey.size, 4),
+            "black": round(int(np.count_nonzero(grey <= BLACK)) / grey.size, 4),
         }
 
 
@@ -59,5 +59,8 @@ def _mean_and_variance(values: NDArray[np.integer]) -> tuple[float, float]:
 def _laplacian(luma: NDArray[np.uint8]) -> NDArray[np.int16]:
     """The sum of the four neighbours less four times the pixel, where all neighbours exist."""
     wide = luma.astype(np.int16)
-    neighbours = wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]
-    return neighbours - 4 * wide[1:-1, 1:-1]
+    laplacian = wide[:-2, 1:-1] + wide[2:, 1:-1]
+    laplacian += wide[1:-1, :-2]
+    laplacian += wide[1:-1, 2:]
+    laplacian -= 4 * wide[1:-1, 1:-1]
+    return laplacian

@@ -3,18 +3,24 @@
 Importing this module loads OpenCV and ONNX Runtime.
 """
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import cv2
 import numpy as np
-from rapidocr import RapidOCR
 
 from app.core.errors import PipelineError
 from app.services.pipelines.known_lines import Crop, Line
 from app.services.pipelines.model_files import ModelFile
 from app.services.pipelines.reading_order import Corners
+
+_has_ipv6, socket.has_ipv6 = socket.has_ipv6, False
+try:  # urllib3, which it loads, would try ::1 with a socket
+    from rapidocr import RapidOCR
+finally:
+    socket.has_ipv6 = _has_ipv6
 
 DETECTOR = ModelFile(
     "ppocrv6_tiny_det.onnx", "193bab7a04fca699a6c82e6abb5b81bdb28177f0abd4062552b04908dafb19f8"

@@ -4,6 +4,7 @@ from uuid import UUID
 
 PART = ".part"
 """Ends the name of what is not whole yet."""
+ANSWERS = f"_answers{PART}"
 
 
 def video_key(job_id: UUID) -> str:
@@ -23,12 +24,21 @@ def staged_results(job_id: UUID) -> str:
 
 
 def staged_answers(job_id: UUID) -> str:
-    return f"{job_id}_answers{PART}"
+    return f"{job_id}{ANSWERS}"
 
 
 def job_of_staged_upload(name: str) -> UUID | None:
     """The job whose upload is staged under that name; None when it is no such name."""
+    return _job_before(PART, name)
+
+
+def job_of_staged_answers(name: str) -> UUID | None:
+    """The job whose answers are staged under that name; None when it is no such name."""
+    return _job_before(ANSWERS, name)
+
+
+def _job_before(ending: str, name: str) -> UUID | None:
     try:
-        return UUID(name.removesuffix(PART)) if name.endswith(PART) else None
+        return UUID(name.removesuffix(ending)) if name.endswith(ending) else None
     except ValueError:
         return None

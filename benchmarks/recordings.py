@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from app.services.video.payload import FramePayload
 from app.services.video_file_pipeline_service import VideoFilePipelineService
-from tests.benchmarks.report import Cell, Table, Target
+from benchmarks.report import Cell, Table, Target
 from tests.services.pipelines.drawing import page
 from tests.services.pipelines.rendered import with_text
 from tests.support.client import status, submit, wait_for, wait_until
@@ -29,7 +29,7 @@ from tests.support.polling import LatencyProbe
 from tests.support.server import ServerProcess
 
 BEFORE = "631d33c"
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 SCRIPT = Path(__file__).with_name("one_video.py")
 ROUNDS = 3
 FRAMES, FRAMES_A_SECOND, HEIGHT, WIDTH = 150, 30, 720, 1280
@@ -247,12 +247,13 @@ def terminal() -> Iterator[Image]:
 
 
 def scrolling() -> Iterator[Image]:
-    """A page that is read, and turned by three lines twice a second."""
+    """A page that is read for a second and a half, then moved by three lines in a third of one."""
     tall = page(lines(40), 28, 40 * 60, WIDTH)
+    rest, move, rows = 45, 10, 168
     for n in range(FRAMES):
-        turns, step = divmod(n, 15)
-        top = 168 * turns + 56 * min(step // 2, 3)
-        yield np.ascontiguousarray(tall[top % 1600 : top % 1600 + HEIGHT])
+        turns, step = divmod(n, rest + move)
+        top = rows * turns + rows * max(0, step - rest + 1) // (move + 1)
+        yield np.ascontiguousarray(tall[top : top + HEIGHT])
 
 
 def titled() -> Iterator[Image]:

@@ -18,8 +18,8 @@ import numpy as np
 
 from app.services.pipelines.registry import PipelineRegistry
 from app.services.video_file_pipeline_service import VideoFilePipelineService
-from tests.benchmarks import recordings
-from tests.benchmarks.report import Cell, Report, Table, Target
+from benchmarks import recordings
+from benchmarks.report import Cell, Report, Table, Target
 from tests.clips import encode_clip
 from tests.services.pipelines.drawing import code, page, paste
 from tests.support.footage import FRAME_COUNTS, clip

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from tests.benchmarks.load import repeat
-from tests.benchmarks.report import Report, Table, Target
-from tests.benchmarks.servers import MeasuredServer, Run
+from benchmarks.load import repeat
+from benchmarks.report import Report, Table, Target
+from benchmarks.servers import MeasuredServer, Run
 from tests.support.uploads import upload_file, write_video
 
 MB, MIB, GB = 10**6, 1024**2, 10**9

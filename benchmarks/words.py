@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.benchmarks.recordings import SCRIPT, Cost, earlier_build
-from tests.benchmarks.report import Cell, Report, Table, Target
+from benchmarks.recordings import SCRIPT, Cost, earlier_build
+from benchmarks.report import Cell, Report, Table, Target
 from tests.clips import encode_clip
 from tests.services.pipelines.rendered import KINDS, Case, cases
 

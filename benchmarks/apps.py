@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.apps NAME`: the server, or a simpler one to compare it with.
+"""`python -m benchmarks.apps NAME`: the server, or a simpler one to compare it with.
 
 Each is run with the same options and watched by the same StallMeter.
 """

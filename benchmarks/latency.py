@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks.report import Cell, Report, Table, Target
-from tests.benchmarks.servers import MeasuredServer
+from benchmarks.report import Cell, Report, Table, Target
+from benchmarks.servers import MeasuredServer
 from tests.support.client import status, submit, wait_until
 from tests.support.footage import clip
 from tests.support.jobs import completed_job

@@ -13,9 +13,9 @@ from statistics import median
 from sqlalchemy import text
 
 from app.core.database import build_engine, migrate
-from tests.benchmarks.report import Cell, Report, Table, Target
-from tests.benchmarks.servers import MeasuredServer
-from tests.benchmarks.small_requests import poll_request, requests_per_second, submit_request
+from benchmarks.report import Cell, Report, Table, Target
+from benchmarks.servers import MeasuredServer
+from benchmarks.small_requests import poll_request, requests_per_second, submit_request
 from tests.support.client import connect, status, submit, wait_for, wait_until
 from tests.support.pipelines import READY
 from tests.support.server import ServerProcess

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [SECTION ...]`: measure the server beside simpler designs.
+"""`python -m benchmarks [SECTION ...]`: measure the server beside simpler designs.
 
 Figures of one run compare with each other, not with those of another machine or another day.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import frames, jobs, latency, uploads, words
+from benchmarks import frames, jobs, latency, uploads, words
 
 SECTIONS = {
     "uploads": uploads.measure,
@@ -22,7 +22,7 @@ SECTIONS = {
     "frames": frames.measure,
     "words": words.measure,
 }
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 def main() -> None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from tests.benchmarks.apps import STALL_PATH
+from benchmarks.apps import STALL_PATH
 from tests.fixtures.make_tiny_mp4 import TINY_MP4
 from tests.support.client import connect, status, submit, wait_until
 from tests.support.pipelines import READY
 from tests.support.server import ServerProcess
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[1]
 _RESET_PEAK = "5"  # proc_pid_clear_refs(5)
 
 
@@ -31,12 +31,12 @@ class Run:
 
 
 class MeasuredServer(ServerProcess):
-    """One of `tests.benchmarks.apps`, on an empty `data_dir`."""
+    """One of `benchmarks.apps`, on an empty `data_dir`."""
 
     def __init__(self, app: str, data_dir: Path) -> None:
         super().__init__(
             data_dir.resolve(),
-            command=[sys.executable, "-m", "tests.benchmarks.apps", app],
+            command=[sys.executable, "-m", "benchmarks.apps", app],
             plugins=[READY],
             env={"PIPELINE_SLEEP_SECONDS": "86400"},
             cwd=_ROOT,
