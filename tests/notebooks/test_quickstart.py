@@ -12,7 +12,7 @@ from tests.support.server import ServerProcess
 from tools.run_notebook import NOTEBOOK, run
 
 MAX_BYTES = 200_000
-SHOWN = ["ARE WE THERE YET", "ONE MORE HILL", "NEARLY THERE NOW", "HERE WE ARE"]
+SHOWN = ["ARE WE THERE YET", "ONE MORE HILL", "ALMOST HOME", "HERE WE ARE"]
 
 
 @pytest.fixture(scope="module")
