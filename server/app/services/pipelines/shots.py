@@ -1,9 +1,10 @@
-"""Where a video cuts from one shot to the next, found with PySceneDetect."""
+"""Where a video cuts from one shot to the next."""
 
+from importlib.metadata import version
 from typing import Any
 
+import cv2
 import numpy as np
-from scenedetect import ContentDetector, FrameTimecode
 
 from app.services.pipelines.quality import luma
 from app.services.video.payload import FramePayload
@@ -11,10 +12,10 @@ from app.services.video.picture import Image
 
 SIZE = (128, 72)
 """What is compared: of more pixels no cut is told better."""
-FRAMES_A_SECOND = 25.0
-"""PySceneDetect wants a rate; nothing depends on it as long as shots may be of any length."""
 COLOUR_CHANGE = 27
-"""PySceneDetect's own threshold for the mean of the changes in hue, saturation and brightness."""
+"""For the mean of the changes in hue, saturation and brightness: measure and threshold of the
+content detector of PySceneDetect (https://www.scenedetect.com), which runs programs that it finds
+when it is imported."""
 BRIGHTNESS_CHANGE = 32
 """For luma alone: the fastest camera in footage without a cut came to 21, cuts to 50 and more."""
 LEAST_COLOUR = 8
@@ -28,27 +29,34 @@ class ShotsPipeline:
     begins: whether it is the first frame of that shot; the video's first frame is.
 
     A shot begins where a frame differs from the one before by COLOUR_CHANGE or BRIGHTNESS_CHANGE on
-    the mean of all pixels, hue on a scale of 0 to 180, all else of 0 to 255: by content detectors
-    without look-ahead, so that the frame itself tells.
+    the mean of all pixels, hue from 0 to 180, all else from 0 to 255; there is no look-ahead.
     """
 
+    version = f"opencv-python-headless {version('opencv-python-headless')}"
+
     def __init__(self) -> None:
-        self._colour = ContentDetector(threshold=COLOUR_CHANGE, min_scene_len=0)
-        self._brightness = ContentDetector(
-            threshold=BRIGHTNESS_CHANGE, min_scene_len=0, luma_only=True
-        )
+        self._colour: Image | None = None
+        self._brightness: Image | None = None
         self._shot = -1
 
     def __call__(self, payload: FramePayload) -> dict[str, Any]:
-        time = FrameTimecode(payload["frame_index"], FRAMES_A_SECOND)
         picture = payload.resized(*SIZE)
-        cuts = [
-            *self._colour.process_frame(time, _without_chance_colours(picture)),
-            *self._brightness.process_frame(time, np.dstack([luma(picture)] * 3)),
-        ]
-        begins = bool(cuts) or self._shot < 0
+        hsv = cv2.cvtColor(_without_chance_colours(picture), cv2.COLOR_BGR2HSV)
+        colour, brightness = np.asarray(hsv, np.uint8), luma(picture)
+        begins = (
+            _change(self._colour, colour) >= COLOUR_CHANGE
+            or _change(self._brightness, brightness) >= BRIGHTNESS_CHANGE
+        )
+        self._colour, self._brightness = colour, brightness
         self._shot += begins
         return {"shot": self._shot, "begins": begins}
+
+
+def _change(before: Image | None, now: Image) -> float:
+    """The mean of all differences; of a first picture, more than any."""
+    if before is None:
+        return float("inf")
+    return float(np.abs(now.astype(np.int16) - before).mean())
 
 
 def _without_chance_colours(picture: Image) -> Image:
