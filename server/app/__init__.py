@@ -2,8 +2,8 @@
 
 import os
 
-# The environment is changed here and nowhere else, before there are threads: the C library lets a
-# thread crash that reads it meanwhile.
+# The environment is changed here, before there are threads, and never while a server runs: the C
+# library lets a thread crash that reads it meanwhile.
 
 # Read when ONNX Runtime is imported, by us or by a plugin. It would write an id of this machine
 # to the user's cache folder and look up a host.

@@ -40,10 +40,10 @@ class QualityPipeline:
 
 def luma(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The brightness of each pixel (ITU-R BT.601)."""
-    luma = bgr[:, :, 0] * np.uint16(29)
-    luma += bgr[:, :, 1] * np.uint16(150)
-    luma += bgr[:, :, 2] * np.uint16(77)
-    return (luma >> 8).astype(np.uint8)
+    weighted = bgr[:, :, 0] * np.uint16(29)
+    weighted += bgr[:, :, 1] * np.uint16(150)
+    weighted += bgr[:, :, 2] * np.uint16(77)
+    return (weighted >> 8).astype(np.uint8)
 
 
 def _mean_and_variance(values: NDArray[np.integer]) -> tuple[float, float]:
