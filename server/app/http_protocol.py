@@ -5,9 +5,13 @@ from collections.abc import Iterator
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.lent_socket import LEND_SOCKET, LentSocket
+
 IDLE_SECONDS = 75
 """How long a connection may idle between two requests: longer than clients poll, or than nginx
 keeps one that it may use again, so that it is not closed under a request."""
+
+LARGE_BODY_BYTES = 256 * 1024
 
 INVALID_REQUEST = "Invalid HTTP request received."
 
@@ -21,9 +25,12 @@ class HttpProtocol(HttpToolsProtocol):
     request is answered.
     """
 
+    _body_left = 0
+    """How much is still to come of a body that goes past the parser."""
+
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        rest = memoryview(data)
+        rest = memoryview(self._pass_body(data) if self._body_left else data)
         try:
             while rest:
                 rest = self._parse(rest)
@@ -33,7 +40,17 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         if not self.parser.should_upgrade():
+            length = int(dict(self.headers).get(b"content-length", 0))
+            if length > LARGE_BODY_BYTES:
+                self._body_left = length
+                if self.scheme == "http":
+                    self.scope["extensions"] = {LEND_SOCKET: self._lend_socket}  # type: ignore
             super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self._body_left:
+            self._body_left -= len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         if not self.parser.should_upgrade():
@@ -47,6 +64,52 @@ class HttpProtocol(HttpToolsProtocol):
         last.keep_alive = False
         return True
 
+    def _pass_body(self, data: bytes) -> bytes:
+        """Hand on what belongs to a large body, and read no further until it is taken; the rest.
+
+        uvicorn makes `bytes` of a cycle's body, which takes no copy when they are bytes already.
+        """
+        body, rest = data[: self._body_left], data[self._body_left :]
+        self._body_left -= len(body)
+        if not self.cycle.response_complete:
+            if self.cycle.body:
+                self.cycle.body += body
+            else:
+                self.cycle.body = body  # type: ignore[assignment]
+            self.flow.pause_reading()
+            self.cycle.message_event.set()
+        if not self._body_left:
+            self._end_body()
+        return rest
+
+    def _lend_socket(self) -> LentSocket | None:
+        if not self._body_left or self.cycle.disconnected or self.cycle.response_complete:
+            return None
+        self.flow.pause_reading()
+        if self.cycle.body:  # read already, and not yet received
+            return None
+        try:
+            connection = self.transport.get_extra_info("socket").dup()
+        except OSError:  # no descriptor is left, and it goes without
+            return None
+        return LentSocket(connection, self._body_left, self._take_back)
+
+    def _take_back(self, left: int | None) -> None:
+        if left is None:
+            self.transport.abort()
+            return
+        self._body_left = left
+        if not left:
+            self._end_body()
+
+    def _end_body(self) -> None:
+        self._begin_message()
+        self.on_message_complete()
+
+    def _begin_message(self) -> None:
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+
     def _parse(self, data: memoryview) -> memoryview:
         """Parse up to the end of a head that makes an offer, or all; what is left."""
         try:
@@ -55,8 +118,7 @@ class HttpProtocol(HttpToolsProtocol):
             if self.parser.get_method() == b"CONNECT":  # to be a tunnel is no offer
                 raise httptools.HttpParserError(INVALID_REQUEST) from offer
             head = b"".join(self._head_without_offer())
-            self.parser = httptools.HttpRequestParser(self)
-            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+            self._begin_message()
             self.parser.feed_data(head)
             return data[offer.args[0] :]
         return data[:0]

@@ -15,7 +15,7 @@ from app.api_routes.cross_origin import CrossOrigin
 from app.api_routes.deps import Services
 from app.api_routes.error_handlers import add_error_handlers
 from app.api_routes.routes import docs_page, job_results, job_status, job_submit
-from app.api_routes.upload import UploadReceiver
+from app.api_routes.upload.receiver import UploadReceiver
 from app.core.batching import Batcher
 from app.core.errors import StartupError
 from app.core.logs import configure_logging

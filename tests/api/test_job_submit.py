@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
-from app.api_routes.upload import IncomingFile
+from app.api_routes.upload.staged_file import StagedFile
 from app.models.job import JobStatus
 from app.services.job_store import JobRecord, NewJob
 from app.services.storage.local_storage import LocalStorage
@@ -233,7 +233,7 @@ def test_disk_that_cannot_take_it_is_said_and_left_clean(
     assert stored_files() == []
 
 
-def refuse_to_remove(file: IncomingFile) -> None:
+def refuse_to_remove(file: StagedFile) -> None:
     raise OSError(errno.EROFS, "refused")
 
 
@@ -245,7 +245,7 @@ def test_file_that_can_neither_be_kept_nor_removed_is_answered_with_the_first_re
         raise OSError(errno.ENOSPC, "refused")
 
     monkeypatch.setattr(LocalStorage, "save_file", full)
-    monkeypatch.setattr(IncomingFile, "remove", refuse_to_remove)
+    monkeypatch.setattr(StagedFile, "remove", refuse_to_remove)
     assert submit(client, tiny).status_code == 507
 
 
@@ -253,7 +253,7 @@ def test_file_that_can_neither_be_kept_nor_removed_is_answered_with_the_first_re
 def test_file_whose_temporary_name_stays_is_not_acknowledged(
     client: TestClient, tiny: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(IncomingFile, "remove", refuse_to_remove)
+    monkeypatch.setattr(StagedFile, "remove", refuse_to_remove)
     assert submit(client, tiny).status_code == 503
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import Depends, FastAPI, Request
 
-from app.api_routes.upload import UploadReceiver
+from app.api_routes.upload.receiver import UploadReceiver
 from app.core.batching import Batcher
 from app.core.errors import CrossSite, NotFound, Unavailable
 from app.services.job_store import JobRecord, NewJob

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.routing import Match
 
-from app.api_routes.refusal import Body, Refusal
+from app.api_routes.upload.early_answer import Body, Refusal
 from app.core.errors import (
     CrossSite,
     DatabaseError,

@@ -4,7 +4,7 @@ A form as clients write it (RFC 7578, RFC 2046 section 5.1): of a part its name 
 whatever else a header says is neither decoded nor judged. What may grow is held against a limit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from python_multipart.multipart import parse_options_header
 
@@ -15,7 +15,6 @@ MAX_PARTS = 16
 MAX_BOUNDARY_BYTES = 256
 MAX_HEADER_BYTES = 16 * KIB  # of one part
 MAX_OVERHEAD_BYTES = 64 * KIB  # all that is not the file: delimiters, headers, fields
-VIEW_BYTES = 256  # what a view of the body takes, however little it shows
 
 EMPTY_LINE = b"\r\n\r\n"
 FILE = "file"
@@ -28,7 +27,7 @@ NO_END_OF_HEADERS = (
 
 
 class MultipartForm:
-    """`write` takes the body as it comes in; `take_file_data` gives what it held of the file.
+    """`feed` takes the body as it comes in, and gives what it held of the file.
 
     `fields` are the texts of FIELDS; `file_size` counts the bytes of the file so far, None before
     it begins. `check_head` is called once with the first `head_bytes` of the file, or with all of
@@ -54,7 +53,6 @@ class MultipartForm:
         self._check_head = check_head
         self._head: bytearray | None = bytearray()
         self._file_data: list[memoryview] = []
-        self._held = 0
         self._body_bytes = 0
         self._parts = 0
         self._delimiter = b"\r\n--" + boundary_of(content_type)
@@ -65,12 +63,10 @@ class MultipartForm:
         self._in_file = False
         self._complete = False
 
-    @property
-    def held_bytes(self) -> int:
-        """How much memory is taken by what waits in `take_file_data`."""
-        return self._held
-
-    def write(self, chunk: bytes) -> None:
+    def feed(self, chunk: bytes) -> list[memoryview]:
+        """The bytes of the file that are in the next chunk of the body, and of the one before if
+        it was not known what they are."""
+        self._file_data = []
         self._body_bytes += len(chunk)
         data, self._unread = self._unread + chunk if self._unread else chunk, b""
         at = 0
@@ -80,6 +76,11 @@ class MultipartForm:
             raise InvalidUpload(
                 "The form holds too much besides the file." if self._parts else NO_DELIMITER
             )
+        return self._file_data
+
+    def feed_each(self, chunks: Iterable[bytes]) -> Iterator[memoryview]:
+        for chunk in chunks:
+            yield from self.feed(chunk)
 
     def finish(self) -> None:
         """Call when the body has ended."""
@@ -90,11 +91,6 @@ class MultipartForm:
         raise InvalidUpload(
             "The form ends before its closing delimiter." if self._parts else NO_DELIMITER
         )
-
-    def take_file_data(self) -> list[memoryview]:
-        """The bytes of the file that came since the last call, in order."""
-        data, self._file_data, self._held = self._file_data, [], 0
-        return data
 
     def _read_content(self, data: bytes, start: int) -> int:
         """Read up to the end of the next delimiter, or of the data; where that is."""
@@ -158,7 +154,6 @@ class MultipartForm:
             if len(self._head) == self._head_bytes:
                 self._judge_head()
         self._file_data.append(data)
-        self._held += len(data) + VIEW_BYTES
 
     def _judge_head(self) -> None:
         if self._head is not None:

@@ -1,0 +1,82 @@
+"""Writing a file past the page cache."""
+
+import errno
+import fcntl
+import mmap
+import os
+from collections.abc import Iterable
+from io import FileIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+PIECE_BYTES = 1024 * 1024
+BLOCK_BYTES = 4096  # no disk asks for more to be written at a time
+
+
+class UncachedFile(FileIO):
+    """A new file whose whole blocks go from their memory to the disk (open(2), O_DIRECT).
+
+    The kernel copies nothing, other files keep their places in its cache, and little is left for
+    the last flush. On a filesystem that cannot do that, all goes through the cache. What is no
+    whole block waits for the rest of it, or for `flush`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "xb", opener=open_uncached)
+        self._rest = b""
+
+    def writelines(self, lines: "Iterable[ReadableBuffer]", /) -> None:
+        piece = memoryview(mmap.mmap(-1, PIECE_BYTES))  # which begins at a page
+        filled = copy_into(piece, memoryview(self._rest))
+        for line in lines:
+            left = memoryview(line)
+            while left:
+                count = copy_into(piece[filled:], left)
+                left, filled = left[count:], filled + count
+                if filled == len(piece):
+                    self._write_all(piece)
+                    filled = 0
+        whole = filled - filled % BLOCK_BYTES
+        self._write_all(piece[:whole])
+        self._rest = bytes(piece[whole:filled])
+
+    def flush(self) -> None:
+        """Call it when there is no more to write."""
+        if not self.closed and self._rest:
+            self._pass_through_cache()
+            self._write_all(memoryview(self._rest))
+            self._rest = b""
+
+    def _write_all(self, data: memoryview) -> None:
+        while data:
+            try:
+                data = data[os.write(self.fileno(), data) :]
+            except OSError as error:
+                if error.errno != errno.EINVAL or not self._pass_through_cache():
+                    raise
+
+    def _pass_through_cache(self) -> bool:
+        """From now on; False if it does already."""
+        flags = fcntl.fcntl(self.fileno(), fcntl.F_GETFL)
+        fcntl.fcntl(self.fileno(), fcntl.F_SETFL, flags & ~os.O_DIRECT)
+        return bool(flags & os.O_DIRECT)
+
+
+def copy_into(room: memoryview, data: memoryview) -> int:
+    """Copy as much as there is room for; how much that is."""
+    count = min(len(room), len(data))
+    room[:count] = data[:count]
+    return count
+
+
+def open_uncached(path: str, flags: int) -> int:
+    try:
+        return os.open(path, flags | os.O_DIRECT, 0o666)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        # Some filesystems make the file before they find out that they cannot.
+        return os.open(path, flags & ~os.O_EXCL, 0o666)
