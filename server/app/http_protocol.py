@@ -94,10 +94,7 @@ class HttpProtocol(HttpToolsProtocol):
             return None
         return LentSocket(connection, self._body_left, self._take_back)
 
-    def _take_back(self, left: int | None) -> None:
-        if left is None:
-            self.transport.abort()
-            return
+    def _take_back(self, left: int) -> None:
         self._body_left = left
         if not left:
             self._end_body()

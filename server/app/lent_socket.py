@@ -17,19 +17,18 @@ TURN_SECONDS = 0.05
 
 
 class LentSocket:
-    """A socket with `left` bytes of a body still to come, to be read by one thread.
-
-    The event loop does not read from it meanwhile. `give_back` is called in the end, with what is
-    left then, or None when the thread has not come to its end, because its caller was cancelled.
-    """
+    """A socket with `left` bytes of a body still to come, for a thread to read while the event
+    loop does not; `give_back` is told in the end how many are left then."""
 
     def __init__(
-        self, connection: socket.socket, left: int, give_back: Callable[[int | None], None]
+        self, connection: socket.socket, left: int, give_back: Callable[[int], None]
     ) -> None:
         self._connection = connection
         self._left = left
         self._give_back = give_back
         self._reading = threading.Lock()
+        self._returned = False
+        connection.settimeout(PATIENCE_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -40,29 +39,24 @@ class LentSocket:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._reading.acquire(blocking=False):
+        with self._reading:  # a thread whose caller was cancelled may still be at it
+            self._returned = True
             self._connection.close()
-            self._give_back(self._left)
-        else:
-            self._give_back(None)
+        self._give_back(self._left)
 
     def pieces(self) -> Iterator[bytes]:
         """What comes of the body, for as long as it comes quickly, but not long. Blocks."""
-        if not self._reading.acquire(blocking=False):
-            return
-        with self._connection:
-            yield from self._read()
-        self._reading.release()
-
-    def _read(self) -> Iterator[bytes]:
-        self._connection.settimeout(PATIENCE_SECONDS)
         until = time.monotonic() + TURN_SECONDS
-        while self._left and time.monotonic() < until:
+        while time.monotonic() < until and (piece := self._read()):
+            yield piece
+
+    def _read(self) -> bytes:
+        with self._reading:
+            if self._returned or not self._left:
+                return b""
             try:
                 piece = self._connection.recv(min(PIECE_BYTES, self._left))
             except OSError:  # nothing comes, or the connection is broken, as the loop will see
-                return
-            if not piece:
-                return
+                return b""
             self._left -= len(piece)
-            yield piece
+            return piece
