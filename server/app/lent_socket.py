@@ -12,8 +12,8 @@ LEND_SOCKET = "forgesyte.lend_socket"
 a thread, or answers None when there is no large body that could be read from it now."""
 
 PIECE_BYTES = 512 * 1024
-PATIENCE_SECONDS = 0.001
-TURN_SECONDS = 0.05
+PATIENCE_SECONDS = 0.005
+TURN_SECONDS = 0.02
 
 
 class LentSocket:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-PIECE_BYTES = 1024 * 1024
+PIECE_BYTES = 512 * 1024
 BLOCK_BYTES = 4096  # no disk asks for more to be written at a time
 
 
