@@ -24,6 +24,13 @@ QUICK_BYTES = 128 * 1024
 """So much at a time comes of a client that sends faster than the event loop reads."""
 
 
+class ReceivedFile(UploadFile):
+    """For FastAPI: a file whose bytes are in a StagedFile."""
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
 class UploadReceiver:
     """Receives forms with one MP4 in them into `folder`. One for the application's life."""
 
@@ -73,7 +80,7 @@ class UploadReceiver:
             *form.fields,
         ]
         if form.file_size is not None:
-            values.append((FILE, UploadFile(BytesIO(), size=form.file_size)))
+            values.append((FILE, ReceivedFile(BytesIO(), size=form.file_size)))
         return FormData(values)
 
     def _check_announced_size(self, request: Request) -> None:
