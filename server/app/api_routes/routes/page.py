@@ -1,0 +1,71 @@
+"""GET / and /page/…: the page for people, made of nothing but files of this machine."""
+
+import importlib.resources
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse
+
+from app.api_routes.deps import pipeline_ids
+from app.api_routes.stored_file import StoredFile
+from app.core.errors import NotFound
+
+FOLDER = Path(str(importlib.resources.files("app") / "page"))
+TYPES = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".svg": "image/svg+xml",
+}
+FILES = {
+    path.relative_to(FOLDER).as_posix(): path
+    for path in FOLDER.rglob("*")
+    if path.suffix in TYPES and path.is_file()
+}
+HEADERS = {
+    # What a pipeline answers is shown on this page, and pipelines read what anybody has filmed.
+    "Content-Security-Policy": "default-src 'self'; media-src 'self' blob:; worker-src 'self'; "
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",  # asked for anew each time, lest modules of two versions meet
+}
+
+INDEX = (FOLDER / "index.html").read_text(encoding="utf-8")
+PIPELINES = "<!-- pipelines -->"
+WHAT_IT_FINDS = {
+    "barcodes": "bar codes and QR codes",
+    "objects": "people, cars, animals, things",
+    "ocr": "text",
+    "quality": "sharpness, brightness, contrast",
+    "shots": "where the picture cuts",
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+async def get_page(request: Request) -> HTMLResponse:
+    options = choices(pipeline_ids(request.app))
+    return HTMLResponse(INDEX.replace(PIPELINES, options), headers=HEADERS)
+
+
+@router.api_route("/page/{name:path}", methods=["GET", "HEAD"])
+async def get_page_file(name: str) -> StoredFile:
+    if name not in FILES:
+        raise NotFound("The page has no such file.")
+    path = FILES[name]
+    return StoredFile(path, media_type=TYPES[path.suffix], headers=HEADERS)
+
+
+def choices(ids: Iterable[str]) -> str:
+    return "".join(
+        f'<option value="{escape(name)}"{" selected" if name == "ocr" else ""}>'
+        f"{escape(name)}{what_it_finds(name)}</option>"
+        for name in ids
+    )
+
+
+def what_it_finds(name: str) -> str:
+    return f": {WHAT_IT_FINDS[name]}" if name in WHAT_IT_FINDS else ""

@@ -1,0 +1,117 @@
+// What was found when, over the whole video.
+
+import { colourOf } from "./colours.js";
+import { clear } from "./overlay.js";
+
+const LANE = 20, CURVE = 44, GAP = 4;
+
+/** Draws what `results` found; `onFrame(index)` is told to which frame the user wants to go. */
+export class Timeline {
+  #canvas;
+  #onFrame;
+  #drawn = null; // what the worker has told, for the columns that there are
+  #frame = 0;
+  #frames = 1;
+
+  constructor(canvas, onFrame) {
+    this.#canvas = canvas;
+    this.#onFrame = onFrame;
+    canvas.addEventListener("pointerdown", (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      this.#go(event);
+    });
+    canvas.addEventListener("pointermove", (event) => event.buttons && this.#go(event));
+  }
+
+  /** How many columns there is room for. */
+  get columns() {
+    return Math.max(1, Math.floor(this.#canvas.clientWidth - this.#gutter));
+  }
+
+  get #gutter() {
+    return Math.min(150, this.#canvas.clientWidth * 0.3);
+  }
+
+  show(drawn, frames) {
+    this.#drawn = drawn;
+    this.#frames = frames;
+    const { lanes, curves } = drawn;
+    const height = lanes.length * (LANE + GAP) + curves.length * (CURVE + GAP) + GAP;
+    this.#canvas.style.height = `${Math.max(height, LANE)}px`;
+    this.#draw();
+  }
+
+  /** Move the line that stands for the frame that is shown. */
+  mark(frame, description) {
+    this.#frame = frame;
+    const canvas = this.#canvas;
+    canvas.ariaValueMin = "0";
+    canvas.ariaValueMax = String(this.#frames - 1);
+    canvas.ariaValueNow = String(frame);
+    canvas.ariaValueText = description;
+    this.#draw();
+  }
+
+  #go({ offsetX }) {
+    const frame = Math.floor(((offsetX - this.#gutter) / this.columns) * this.#frames);
+    this.#onFrame(Math.max(0, Math.min(frame, this.#frames - 1)));
+  }
+
+  #draw() {
+    if (!this.#drawn) return;
+    const context = clear(this.#canvas);
+    const { color } = getComputedStyle(this.#canvas);
+    context.font = "12px system-ui, sans-serif";
+    let top = GAP;
+    for (const { label, shades } of this.#drawn.lanes) {
+      this.#name(context, [label], top, LANE, color);
+      this.#bars(context, shades, top, colourOf(label));
+      top += LANE + GAP;
+    }
+    for (const curve of this.#drawn.curves) {
+      const highest = Number(curve.largest.toPrecision(3));
+      this.#name(context, [curve.name, `to ${highest}`], top, CURVE, color);
+      this.#curve(context, curve, top);
+      top += CURVE + GAP;
+    }
+    const x = this.#gutter + ((this.#frame + 0.5) * this.columns) / this.#frames;
+    context.fillStyle = color;
+    context.fillRect(x - 1, 0, 2, top);
+  }
+
+  #name(context, lines, top, height, color) {
+    context.save();
+    context.beginPath();
+    context.rect(0, top, this.#gutter - 6, height);
+    context.clip();
+    context.fillStyle = color;
+    lines.forEach((line, n) => context.fillText(line, 0, top + 14 + 16 * n));
+    context.restore();
+    context.fillStyle = "#8886";
+    context.fillRect(this.#gutter, top + height, this.columns, 1);
+  }
+
+  #bars(context, shades, top, colour) {
+    context.fillStyle = colour;
+    for (let start = 0, end; start < shades.length; start = end) {
+      for (end = start + 1; end < shades.length && shades[end] === shades[start]; ) end++;
+      if (!shades[start]) continue;
+      context.globalAlpha = shades[start] === 1 ? 1 : 0.6; // of shots, every other one
+      context.fillRect(this.#gutter + start, top, Math.max(2, end - start), LANE);
+    }
+    context.globalAlpha = 1;
+  }
+
+  #curve(context, { name, low, high, largest }, top) {
+    const y = (value) => top + CURVE * (1 - Math.abs(value) / (largest || 1));
+    context.strokeStyle = colourOf(name);
+    context.lineWidth = 1.5;
+    context.beginPath();
+    for (let column = 0; column < low.length; column++) {
+      if (Number.isNaN(low[column])) continue; // more columns than frames
+      context.lineTo(this.#gutter + column, y(low[column]));
+      context.lineTo(this.#gutter + column, y(high[column]));
+    }
+    context.stroke();
+  }
+}
