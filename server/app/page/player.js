@@ -12,7 +12,7 @@ export class Player {
   #video;
   #onFrame;
   #url = "";
-  #wanted = null; // the frame on its way
+  #wanted = null; // the frame that was gone to; browsers may show one nearby
 
   constructor(video, onFrame) {
     this.#video = video;
@@ -61,7 +61,6 @@ export class Player {
   #listen() {
     const shown = (now, { mediaTime }) => {
       if (this.times) {
-        this.#wanted = this.#video.seeking ? this.#wanted : null;
         this.#show(this.#indexAt(mediaTime, this.#halfInterval()));
       }
       this.#video.requestVideoFrameCallback(shown);
@@ -111,6 +110,7 @@ export class Player {
   }
 
   play() {
+    this.#wanted = null;
     this.#video.play().catch(() => {}); // paused again before it began
   }
 

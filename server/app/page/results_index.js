@@ -134,8 +134,10 @@ export class ResultsIndex {
 function mostFrequent(seen) {
   const numbers = Float64Array.from(seen.values()).sort();
   const least = numbers[numbers.length - LANES] ?? 0;
-  const frequent = [...seen.keys()].filter((lane) => seen.get(lane) >= least);
-  return frequent.slice(0, LANES);
+  let equals = LANES - numbers.filter((number) => number > least).length;
+  return [...seen.keys()].filter(
+    (lane) => seen.get(lane) > least || (seen.get(lane) === least && equals-- > 0),
+  );
 }
 
 function envelope(columns, at, values) {
