@@ -25,7 +25,7 @@ PROBES = {  # succeed where the named power is at hand
     "java": ["javac", "--version"],
     "go": ["go", "version"],
     "nginx": ["nginx", "-v"],
-    "chromium": ["chromium", "--version"],
+    "browser": ["sh", "-c", "google-chrome --version || chromium --version"],
 }
 
 

@@ -19,7 +19,7 @@ from playwright.sync_api import Page
 from tests.clips import encode_clip, with_edits, with_matrix
 from tests.faults.page.conftest import submit
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = pytest.mark.needs("browser")
 
 COUNT = 12
 TICKS = 512  # of a frame, in clips of 25 frames a second

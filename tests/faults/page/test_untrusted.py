@@ -12,7 +12,7 @@ from tests.support.client import submit as submit_by_program
 from tests.support.client import wait_for
 from tests.support.server import ServerProcess
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = pytest.mark.needs("browser")
 
 FRAMES = 100_000
 LINES = 8

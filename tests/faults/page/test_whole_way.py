@@ -14,7 +14,7 @@ from tests.support.client import submit as submit_by_program
 from tests.support.client import wait_for
 from tests.support.server import ServerProcess
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = pytest.mark.needs("browser")
 
 NOBODY_S = "66e1ee30-a53d-4190-b068-ec8821ddcf68"
 DROP = """

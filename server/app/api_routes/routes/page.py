@@ -1,7 +1,7 @@
 """GET / and /page/…: the page for people, made of nothing but files of this machine."""
 
 import importlib.resources
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from html import escape
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from starlette.responses import HTMLResponse
 
 from app.api_routes.deps import pipeline_ids
 from app.api_routes.stored_file import StoredFile
-from app.core.errors import NotFound
 
 FOLDER = Path(str(importlib.resources.files("app") / "page"))
 TYPES = {
@@ -51,15 +50,19 @@ async def get_page(request: Request) -> HTMLResponse:
     return HTMLResponse(INDEX.replace(PIPELINES, options), headers=HEADERS)
 
 
-@router.api_route("/page/{name:path}", methods=["GET", "HEAD"])
-async def get_page_file(name: str) -> StoredFile:
-    if name not in FILES:
-        raise NotFound("The page has no such file.")
-    path = FILES[name]
-    return StoredFile(path, media_type=TYPES[path.suffix], headers=HEADERS)
+def handing_out(path: Path) -> Callable[[], Awaitable[StoredFile]]:
+    async def get_page_file() -> StoredFile:
+        return StoredFile(path, media_type=TYPES[path.suffix], headers=HEADERS)
+
+    return get_page_file
+
+
+for name, path in FILES.items():
+    router.add_api_route(f"/page/{name}", handing_out(path), methods=["GET", "HEAD"])
 
 
 def choices(ids: Iterable[str]) -> str:
+    """The options of a choice among pipelines; `ocr` is the one that is chosen at first."""
     return "".join(
         f'<option value="{escape(name)}"{" selected" if name == "ocr" else ""}>'
         f"{escape(name)}{what_it_finds(name)}</option>"
