@@ -8,7 +8,7 @@ export function answerBy(functions) {
       try {
         self.postMessage({ number, answer: await functions[name](...values) });
       } catch (error) {
-        self.postMessage({ number, error }); // a copy of it
+        self.postMessage({ number, error: { message: error.message, away: error.away } });
       }
     });
   };

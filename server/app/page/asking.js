@@ -10,11 +10,12 @@ export class Asking {
     this.#worker.onmessage = ({ data }) => {
       const { resolve, reject } = this.#waiting.get(data.number);
       this.#waiting.delete(data.number);
-      if ("error" in data) reject(data.error);
+      if ("error" in data) reject(Object.assign(new Error(), data.error));
       else resolve(data.answer);
     };
     this.#worker.onerror = () => {
-      const missing = new TypeError("A part of this page could not be loaded."); // as of fetch
+      const missing = new Error("A part of this page could not be loaded.");
+      missing.away = true; // as a rule
       for (const { reject } of this.#waiting.values()) reject(missing);
       this.#waiting.clear();
     };

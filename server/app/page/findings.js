@@ -1,6 +1,6 @@
 // What stands in a frame's result, whichever pipeline made it: as forgesyte_client.findings has it.
 
-const NAMES = ["text", "label", "name", "class_name"];
+const NAMES = ["text", "label", "name", "class_name", "class"];
 const LONGEST_LABEL = 1000;
 
 /** The objects in the lists of a result, each with the name of its list. */
@@ -22,10 +22,15 @@ export function shotOf(result) {
   return Number.isInteger(result.shot) ? result.shot : undefined;
 }
 
-/** What a detection is called: its text, label, name or class, else all of it. */
-export function labelOf(found) {
+/**
+ * What a detection is called: its text, label, name or class. If it has none but a place, it is called
+ * after its list and the number of its class; else, it is all that it holds.
+ */
+export function labelOf({ list, found }) {
   const key = NAMES.find((name) => typeof found[name] === "string");
-  return oneLine(key ? found[key] : asText(found));
+  if (key) return oneLine(found[key]);
+  if (!cornersOf(found).length) return oneLine(asText(found));
+  return oneLine(`${list} ${found.class_id ?? found.class ?? ""}`);
 }
 
 /** The outline of a detection: x and y in turn, in pixels of the frame; empty if it has none. */
@@ -33,6 +38,7 @@ export function cornersOf({ points, bbox, xyxy }) {
   if (Array.isArray(points) && points.length > 1 && points.every(isPoint)) {
     return points.flatMap(({ x, y }) => [x, y]);
   }
+  if (Array.isArray(points) && points.length > 1 && points.every(isPair)) return points.flat();
   if (isObject(bbox) && isPoint(bbox) && areNumbers([bbox.width, bbox.height])) {
     return rectangle(bbox.x, bbox.y, bbox.x + bbox.width, bbox.y + bbox.height);
   }
@@ -74,6 +80,10 @@ function isObject(value) {
 
 function isPoint(value) {
   return isObject(value) && areNumbers([value.x, value.y]);
+}
+
+function isPair(value) {
+  return Array.isArray(value) && value.length === 2 && areNumbers(value);
 }
 
 function areNumbers(values) {

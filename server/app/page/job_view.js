@@ -4,7 +4,7 @@ import { Asking } from "./asking.js";
 import { FoundList } from "./list.js";
 import { clear, draw } from "./overlay.js";
 import { Player } from "./player.js";
-import { askWhyNoResults, Pauses, resultsUrl } from "./server.js";
+import { Pauses } from "./server.js";
 import { Timeline } from "./timeline.js";
 
 const WAITING = {
@@ -24,6 +24,7 @@ export class JobView {
   #frames = 0; // of the results
   #window = { from: 0, frames: [] }; // what was found on some frames, to be drawn
   #fetching = null;
+  #asked = 0; // how often for the timeline
   #file = null;
 
   constructor(elements) {
@@ -48,6 +49,7 @@ export class JobView {
     this.#job = job;
     this.#on.job.hidden = false;
     this.#on["job-title"].textContent = job.name;
+    this.#on.job.scrollIntoView({ block: "nearest" }); // on a narrow screen it is below
     this.#attach(file);
     this.update(job);
   }
@@ -75,11 +77,8 @@ export class JobView {
     if (job.id !== this.jobId || job.status === this.#status) return;
     this.#status = job.status;
     this.#say("job-message", WAITING[job.status] ?? "");
-    if (job.status === "completed") await this.#load(job);
-    if (job.status === "failed") {
-      const reason = await asked(() => askWhyNoResults(job.id), () => this.jobId === job.id);
-      if (this.jobId === job.id) this.#say("job-message", reason, true);
-    }
+    // Where a failed job's results would be, the server says why it has failed.
+    if (["completed", "failed"].includes(job.status)) await this.#load(job);
   }
 
   async #load(job) {
@@ -89,14 +88,14 @@ export class JobView {
       const results = (this.#results = new Asking("results_worker.js"));
       try {
         this.#say("job-message", "Reading the results…");
-        const { frames } = await results.ask("load", resultsUrl(job.id));
+        const frames = await results.ask("load", job.id);
         if (results === this.#results) return await this.#showResults(frames);
         return;
       } catch (error) {
         if (results !== this.#results) return;
-        const away = error.name === "TypeError"; // as fetch calls it
-        this.#say("job-message", away ? "The server does not answer. It is asked again." : error.message, !away);
-        if (!away) return;
+        const again = error.away ? " It is asked again until it does." : "";
+        this.#say("job-message", error.message + again, !error.away);
+        if (!error.away) return;
         await pauses.next();
         if (results !== this.#results) return;
       }
@@ -110,9 +109,8 @@ export class JobView {
     this.#compare();
     await this.#narrow();
     this.#onFrame(this.#player.frame);
-    if (this.#player.times && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
-      this.#player.play();
-    }
+    const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if (this.#player.times && this.#player.frame === 0 && !isStill) this.#player.play();
   }
 
   async #attach(file) {
@@ -153,7 +151,9 @@ export class JobView {
 
   async #drawTimeline() {
     const results = this.#results;
-    if (!results || this.#on.timeline.hidden) return;
+    const asked = ++this.#asked;
+    await new Promise(requestAnimationFrame); // of many changes of size, the last
+    if (!results || asked !== this.#asked || this.#on.timeline.hidden) return;
     const drawn = await results.ask("timeline", this.#timeline.columns);
     if (results !== this.#results) return;
     this.#timeline.show(drawn, this.#frames);
@@ -256,17 +256,4 @@ function countOf(all, left) {
   if (!all) return "Nothing was found.";
   const findings = all === 1 ? "1 finding" : `${all} findings`;
   return left === all ? findings : `${left} of ${findings}`;
-}
-
-/** What `question` answers, asked again while the server is away and somebody still waits. */
-async function asked(question, isWanted) {
-  const pauses = new Pauses();
-  for (;;) {
-    try {
-      return await question();
-    } catch (error) {
-      if (!error.away || !isWanted()) return error.message;
-      await pauses.next();
-    }
-  }
 }

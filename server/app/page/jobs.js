@@ -66,8 +66,8 @@ export class Jobs {
     for (const key of Object.keys(storage)) {
       if (!key.startsWith(PREFIX)) continue;
       const id = key.slice(PREFIX.length);
-      const { name, pipeline, added } = JSON.parse(storage.getItem(key));
-      this.#jobs.set(id, { status: known.get(id)?.status, id, name, pipeline, added });
+      const kept = parsed(storage.getItem(key));
+      if (kept) this.#jobs.set(id, { status: known.get(id)?.status, id, ...kept });
     }
   }
 
@@ -84,12 +84,31 @@ export class Jobs {
   }
 
   async #ask(job) {
-    const status = (await askStatus(job.id))?.status ?? "unknown";
+    const status = await statusOf(job.id);
     const current = this.#jobs.get(job.id);
     if (!current || current.status === status) return;
     current.status = status;
     this.#pauses.restart();
     this.#onChange();
+  }
+}
+
+async function statusOf(id) {
+  try {
+    return (await askStatus(id))?.status ?? "unknown";
+  } catch (error) {
+    if (error.isRefusal) return "unknown"; // what is kept is no job's id
+    throw error;
+  }
+}
+
+/** What was kept of a job; null if it is not of this page's making. */
+function parsed(text) {
+  try {
+    const { name, pipeline, added } = JSON.parse(text);
+    return { name: String(name), pipeline: String(pipeline), added: Number(added) };
+  } catch {
+    return null;
   }
 }
 

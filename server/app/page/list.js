@@ -43,7 +43,12 @@ export class FoundList {
   /** Mark what was found on that frame. */
   mark(frame) {
     this.#frame = frame;
-    this.#draw();
+    // The elements stay, or a click that begins on one would end on another.
+    this.#rows.forEach((row, n) => this.#markOption(this.#space.children[n], row));
+  }
+
+  #markOption(option, row) {
+    option?.classList.toggle("shown", row.first <= this.#frame && this.#frame <= row.last);
   }
 
   get #height() {
@@ -89,7 +94,7 @@ export class FoundList {
     option.ariaSelected = String(position === this.#active);
     option.ariaSetSize = String(this.#count);
     option.ariaPosInSet = String(position + 1);
-    option.classList.toggle("shown", row.first <= this.#frame && this.#frame <= row.last);
+    this.#markOption(option, row);
     option.style.top = `${this.#box.scrollTop + (position - this.#top) * ROW}px`;
     option.style.borderLeftColor = colourOf(row.label);
     option.onclick = () => this.#choose(position, row);

@@ -24,7 +24,7 @@ export class ResultsIndex {
   add(result) {
     const frame = this.frames++;
     const found = detections(result);
-    for (const one of found) this.#note(labelOf(one.found), one.list, frame);
+    for (const one of found) this.#note(labelOf(one), one.list, frame);
     const shot = shotOf(result);
     if (shot !== undefined) this.#note(`shot ${shot}`, "shot", frame);
     else if (!found.length && describe(result)) this.#note(describe(result), "", frame);

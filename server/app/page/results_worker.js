@@ -4,6 +4,7 @@ import { answerBy } from "./answering.js";
 import { confidenceOf, cornersOf, detections, labelOf } from "./findings.js";
 import { ElementSplitter } from "./document_elements.js";
 import { ResultsIndex } from "./results_index.js";
+import { fetchResults } from "./server.js";
 
 const WINDOW_BYTES = 2 * 1024 * 1024;
 const MOST_IN_A_FRAME = 400; // drawn; more would be a blot
@@ -13,18 +14,14 @@ const starts = [], ends = []; // of each frame's element in the document, in byt
 let held; // a Blob, which need not be in memory
 
 const asked = {
-  async load(url) {
-    const answer = await fetch(url);
-    if (!answer.ok) throw new Error((await answer.json()).detail);
-    held = await answer.blob();
-    const splitter = new ElementSplitter((start, end, text) => {
-      starts.push(start);
-      ends.push(end);
-      index.add(JSON.parse(text).result);
-    });
-    const reader = held.stream().getReader();
-    for (let piece; !(piece = await reader.read()).done; ) splitter.feed(piece.value);
-    return { frames: index.frames, ...index.counts() };
+  async load(jobId) {
+    held = await fetchResults(jobId);
+    try {
+      await read(held);
+    } catch (error) {
+      throw new Error(`The results cannot be read: ${error.message}`);
+    }
+    return index.frames;
   },
 
   narrow(text) {
@@ -48,8 +45,19 @@ const asked = {
   },
 };
 
-function drawing({ found }) {
-  return { label: labelOf(found), confidence: confidenceOf(found), corners: cornersOf(found) };
+async function read(blob) {
+  const splitter = new ElementSplitter((start, end, text) => {
+    starts.push(start);
+    ends.push(end);
+    index.add(JSON.parse(text).result);
+  });
+  const reader = blob.stream().getReader();
+  for (let piece; !(piece = await reader.read()).done; ) splitter.feed(piece.value);
+}
+
+function drawing(one) {
+  const { found } = one;
+  return { label: labelOf(one), confidence: confidenceOf(found), corners: cornersOf(found) };
 }
 
 answerBy(asked);

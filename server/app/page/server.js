@@ -1,13 +1,9 @@
-// The three calls. A refusal is an Error with the server's sentence; `away` is true of one when no
-// server of ours has answered, or one that is about to come back.
+// The three calls. What goes wrong is an Error with the server's sentence: `away` if no server of ours
+// has answered, or one that is about to come back, `isRefusal` if the request is at fault.
 
-const PAGE = new URL(".", document.baseURI); // may lie below the path of a proxy
+const PAGE = new URL("..", import.meta.url); // may lie below the path of a proxy
 const COMING_BACK = [502, 503, 504];
 const LONGEST_PAUSE_SECONDS = 5;
-
-export function resultsUrl(jobId) {
-  return new URL(`video/results/${encodeURIComponent(jobId)}`, PAGE).href;
-}
 
 /** `{job_id, status, …}`; null if the server knows no such job. */
 export async function askStatus(jobId) {
@@ -16,14 +12,15 @@ export async function askStatus(jobId) {
   return bodyOf(answer.status, await answer.text());
 }
 
-/** The server's sentence about a job without results: why it has failed, for one. */
-export async function askWhyNoResults(jobId) {
-  const answer = await get(resultsUrl(jobId));
-  if (answer.ok) {
-    await answer.body.cancel();
-    return "";
+/** The document of the results as a Blob. Of a failed job, what goes wrong is the reason. */
+export async function fetchResults(jobId) {
+  const answer = await get(new URL(`video/results/${encodeURIComponent(jobId)}`, PAGE));
+  if (!answer.ok) bodyOf(answer.status, await answer.text());
+  try {
+    return await answer.blob();
+  } catch {
+    throw away(); // midway
   }
-  return (await answer.json()).detail;
 }
 
 async function get(url) {
@@ -82,6 +79,7 @@ function bodyOf(status, text) {
   if (status === 200) return body;
   const refusal = new Error(body.detail ?? `The server answers ${status}.`);
   refusal.away = COMING_BACK.includes(status);
+  refusal.isRefusal = status < 500;
   throw refusal;
 }
 

@@ -60,8 +60,10 @@ window.distance = () => {
 };
 window.whilePlaying = async () => {
   const video = document.querySelector("video"), distances = [];
-  const note = () => {
-    distances.push(distance());
+  const note = (now, { expectedDisplayTime }) => {
+    const measured = distance();
+    // On a busy machine this is called late, when the next picture may be there.
+    if (performance.now() - expectedDisplayTime < 60) distances.push(measured);
     video.requestVideoFrameCallback(note);
   };
   video.requestVideoFrameCallback(note);
@@ -137,6 +139,8 @@ CLIPS: dict[str, Callable[[Path], Path]] = {
     "mirrored, a quarter left": turned(0, -1, -1, 0),
 }
 FRAMES = {"trimmed": 7}
+# Not "repeated", at whose end Chromium plays a frame that the edit list hides.
+PLAYED = {"plain", "no edit list", "fragments", "variable rate", "trimmed", "delayed", "mirrored"}
 
 
 @pytest.mark.parametrize("name", CLIPS)
@@ -157,7 +161,7 @@ def test_boxes_stand_where_things_are(page: Page, tmp_path: Path, name: str) -> 
             "(most) => distance() !== null && distance() < most", arg=1.6 * scale
         )
         page.keyboard.press("ArrowRight")
-    if name != "repeated":  # at whose end Chromium plays a frame that the edit list hides
+    if name in PLAYED:
         drawn = [distance for distance in page.evaluate("whilePlaying()") if distance is not None]
         assert len(drawn) > 2
         assert max(drawn) < 1.6 * scale
