@@ -1,7 +1,10 @@
-// Taking apart the document of the results, {"job_id": …, "results": [{…}, …]}, which may be too
+// Taking apart the document of results, {"job_id": …, "results": [{…}, …]}, which may be too
 // large for one string, as it comes in.
 
-const QUOTE = 34, BACKSLASH = 92, OPEN = [91, 123], CLOSE = [93, 125];
+const QUOTE = 34,
+  BACKSLASH = 92,
+  OPEN = [91, 123],
+  CLOSE = [93, 125];
 const DEPTH = 3; // in the document and its list
 
 /**

@@ -23,8 +23,8 @@ export function shotOf(result) {
 }
 
 /**
- * What a detection is called: its text, label, name or class. If it has none but a place, it is called
- * after its list and the number of its class; else, it is all that it holds.
+ * What a detection is called: its text, label, name or class. If it has none but a place, it is
+ * called after its list and the number of its class; else, it is all that it holds.
  */
 export function labelOf({ list, found }) {
   const key = NAMES.find((name) => typeof found[name] === "string");
@@ -53,7 +53,8 @@ export function confidenceOf({ confidence }) {
 /** A result without detections in a line; empty if what it looked for is not there. */
 export function describe(result) {
   const values = Object.entries(result);
-  if (!values.length || values.some(([, value]) => Array.isArray(value) && !value.length)) return "";
+  if (!values.length || values.some(([, value]) => Array.isArray(value) && !value.length))
+    return "";
   return oneLine(values.map(([name, value]) => `${name} ${inShort(value)}`).join(" · "));
 }
 

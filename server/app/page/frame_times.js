@@ -32,7 +32,7 @@ async function readIndex(file) {
   const movie = createFile();
   let failure = null;
   movie.onError = (module, message) => (failure = message);
-  for (let at = 0; at < file.size; ) {
+  for (let at = 0; at < file.size;) {
     const piece = await file.slice(at, at + PIECE_BYTES).arrayBuffer();
     piece.fileStart = at;
     const next = movie.appendBuffer(piece);
@@ -56,7 +56,8 @@ function shownTimes(track, ticksOfMovie, samples) {
     if (edit.media_time >= 0) {
       const end = lasting ? edit.media_time + lasting : Infinity; // 0: all that follows
       for (const { cts } of samples) {
-        if (cts >= edit.media_time && cts < end) times.push((start + cts - edit.media_time) / ticks);
+        if (cts >= edit.media_time && cts < end)
+          times.push((start + cts - edit.media_time) / ticks);
       }
     }
     start += lasting;

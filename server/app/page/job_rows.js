@@ -24,7 +24,8 @@ export class JobRows {
       row.progress.value = upload.share;
       row.progress.hidden = upload.over;
       row.note.textContent =
-        upload.message || (upload.share ? `uploading, ${Math.floor(100 * upload.share)} %` : "waits");
+        upload.message ||
+        (upload.share ? `uploading, ${Math.floor(100 * upload.share)} %` : "waits");
       row.note.className = upload.over ? "failed" : "";
       rows.set(upload, row);
     }
@@ -37,7 +38,10 @@ export class JobRows {
     }
     this.#rows = rows;
     const items = [...rows.values()].map(({ item }) => item);
-    if (items.some((item, n) => item !== this.#list.children[n]) || items.length !== this.#list.children.length) {
+    if (
+      items.some((item, n) => item !== this.#list.children[n]) ||
+      items.length !== this.#list.children.length
+    ) {
       this.#list.replaceChildren(...items);
     }
   }
@@ -47,7 +51,9 @@ export class JobRows {
     const note = element("small");
     const progress = element("progress", { max: 1, ariaLabel: `Upload of ${upload.file.name}` });
     name.append(progress, note);
-    const stop = this.#button(`Stop uploading ${upload.file.name}`, () => this.#actions.drop(upload));
+    const stop = this.#button(`Stop uploading ${upload.file.name}`, () =>
+      this.#actions.drop(upload),
+    );
     const item = element("li");
     item.append(name, stop);
     return { item, note, progress };
@@ -65,7 +71,7 @@ export class JobRows {
   }
 
   #button(title, onclick) {
-    return element("button", { className: "off", textContent: "×", title, ariaLabel: title, onclick });
+    return element("button", { textContent: "×", title, ariaLabel: title, onclick });
   }
 }
 

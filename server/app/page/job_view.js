@@ -1,6 +1,7 @@
 // One job: its video, and what was found on it.
 
 import { Asking } from "./asking.js";
+import { FindingsAhead } from "./findings_ahead.js";
 import { FoundList } from "./list.js";
 import { clear, draw } from "./overlay.js";
 import { Player } from "./player.js";
@@ -22,8 +23,7 @@ export class JobView {
   #status; // what is shown is that of this status
   #results = null; // an Asking
   #frames = 0; // of the results
-  #window = { from: 0, frames: [] }; // what was found on some frames, to be drawn
-  #fetching = null;
+  #ahead = null; // FindingsAhead of these
   #asked = 0; // how often for the timeline
   #file = null;
 
@@ -63,9 +63,8 @@ export class JobView {
 
   #forget() {
     this.#results?.end();
-    this.#results = this.#fetching = null;
+    this.#results = this.#ahead = null;
     this.#frames = 0;
-    this.#window = { from: 0, frames: [] };
     this.#on.found.hidden = this.#on.timeline.hidden = true;
     this.#on.position.textContent = this.#on["timeline-note"].textContent = "";
     this.#on.narrow.value = "";
@@ -104,11 +103,12 @@ export class JobView {
 
   async #showResults(frames) {
     this.#frames = this.#player.frames = frames;
+    this.#ahead = new FindingsAhead(this.#results, frames, () => this.#drawFindings());
     this.#say("job-message", "");
     this.#on.found.hidden = this.#on.timeline.hidden = frames === 0;
     this.#compare();
     await this.#narrow();
-    this.#onFrame(this.#player.frame);
+    this.#onFrame(this.#player.shown);
     const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
     if (this.#player.times && this.#player.frame === 0 && !isStill) this.#player.play();
   }
@@ -135,8 +135,8 @@ export class JobView {
     if (!count || !this.#frames || count === this.#frames) return;
     this.#say(
       "picture-message",
-      `This file has ${count} frames, but the results are of ${this.#frames}: it is another video, ` +
-        "or boxes may stand on the wrong frame.",
+      `This file has ${count} frames, but the results are of ${this.#frames}: ` +
+        "it is another video, or boxes may stand on the wrong frame.",
     );
   }
 
@@ -157,43 +157,28 @@ export class JobView {
     const drawn = await results.ask("timeline", this.#timeline.columns);
     if (results !== this.#results) return;
     this.#timeline.show(drawn, this.#frames);
-    this.#say("timeline-note", drawn.more ? `The ${drawn.lanes.length} most frequent of ${drawn.lanes.length + drawn.more} labels.` : "");
+    const lanes = drawn.lanes.length;
+    const note = drawn.more ? `The ${lanes} most frequent of ${lanes + drawn.more} labels.` : "";
+    this.#say("timeline-note", note);
   }
 
   /** null: the picture that is shown is none of the frames. */
   #onFrame(frame) {
-    const position = this.#describe(frame);
-    this.#on.position.textContent = position;
     if (frame !== null) {
-      this.#timeline.mark(frame, position);
+      this.#timeline.mark(frame, this.#describe(frame));
       this.#list.mark(frame);
     }
-    this.#drawFindings(frame);
+    this.#drawFindings();
   }
 
-  #drawFindings(frame) {
-    const { from, frames } = this.#window;
-    const found = frame === null ? { drawn: [], total: 0 } : frames[frame - from];
-    if (found) {
-      draw(this.#on.overlay, this.#on.video, this.#player.size, found.drawn);
-      const left = found.total - found.drawn.length;
-      if (left) this.#on.position.textContent += ` · ${left} more are not drawn`;
-    } else {
-      clear(this.#on.overlay); // rather nothing than what was found on another frame
-    }
-    const ahead = frame + frames.length / 2;
-    if (!found) this.#fetch(frame);
-    else if (frame !== null && ahead < this.#frames && !frames[Math.ceil(ahead - from)]) this.#fetch(frame);
-  }
-
-  async #fetch(frame) {
-    if (!this.#results || this.#fetching || frame >= this.#frames) return;
-    const results = (this.#fetching = this.#results);
-    const frames = await results.ask("findings", frame);
-    if (results !== this.#results) return;
-    this.#fetching = null;
-    this.#window = { from: frame, frames };
-    this.#drawFindings(this.#player.frame);
+  #drawFindings() {
+    const { shown, size } = this.#player;
+    const found = this.#ahead?.at(shown);
+    if (found) draw(this.#on.overlay, this.#on.video, size, found.drawn);
+    else clear(this.#on.overlay); // rather nothing than what was found on another frame
+    const left = found ? found.total - found.drawn.length : 0;
+    const more = left ? ` · ${left} more are not drawn` : "";
+    this.#on.position.textContent = this.#describe(shown) + more;
   }
 
   #describe(frame) {
@@ -230,14 +215,15 @@ export class JobView {
     attached.onchange = () => attached.files.length && this.#attach(attached.files[0]);
     narrow.oninput = () => this.#narrow();
     addEventListener("keydown", (event) => this.#onKey(event));
-    new ResizeObserver(() => this.#onFrame(this.#player.frame)).observe(picture);
+    new ResizeObserver(() => this.#onFrame(this.#player.shown)).observe(picture);
     new ResizeObserver(() => this.#drawTimeline()).observe(this.#on.job);
   }
 
   #onKey(event) {
     const { target, key } = event;
     if (!this.#job || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (target.matches("input, select, textarea") || (key === " " && target.matches("button"))) return;
+    if (target.matches("input, select, textarea") || (key === " " && target.matches("button")))
+      return;
     const last = (this.#player.times?.length ?? this.#frames) - 1;
     const moves = {
       ArrowLeft: () => this.#player.step(-1),

@@ -7,9 +7,9 @@ const MOST = 200;
 const OVER = ["completed", "failed", "unknown"];
 
 /**
- * Each job is `{id, name, pipeline, added, status}`, where `status` is the server's, "unknown" if it
- * knows no such job, and undefined until it was asked. `onChange()` is called when anything changes;
- * `onAway(message)` when the server is away, and with "" when it is back.
+ * Each job is `{id, name, pipeline, added, status}`, where `status` is the server's, "unknown" if
+ * it knows no such job, and undefined until it was asked. `onChange()` is called when anything
+ * changes; `onAway(message)` when the server is away, and with "" when it is back.
  */
 export class Jobs {
   #onChange;

@@ -33,8 +33,10 @@ function placeOf(video, size) {
   if (!size || !video.videoWidth) return null;
   const { clientWidth, clientHeight, videoWidth, videoHeight } = video;
   const scale = Math.min(clientWidth / videoWidth, clientHeight / videoHeight);
-  const width = videoWidth * scale, height = videoHeight * scale;
-  const left = (clientWidth - width) / 2, top = (clientHeight - height) / 2;
+  const width = videoWidth * scale,
+    height = videoHeight * scale;
+  const left = (clientWidth - width) / 2,
+    top = (clientHeight - height) / 2;
   return ([x, y]) => [left + (x / size.width) * width, top + (y / size.height) * height];
 }
 
@@ -44,7 +46,9 @@ function pairs(corners) {
 
 function around(points) {
   const middle = [0, 1].map((axis) => points.reduce((sum, p) => sum + p[axis], 0) / points.length);
-  return points.map((p) => p.map((value, axis) => value + MARGIN * Math.sign(value - middle[axis])));
+  return points.map((p) =>
+    p.map((value, axis) => value + MARGIN * Math.sign(value - middle[axis])),
+  );
 }
 
 function leftTop(points) {
@@ -55,7 +59,10 @@ function outline(context, points, colour) {
   context.beginPath();
   for (const [x, y] of points) context.lineTo(x, y);
   context.closePath();
-  for (const [style, width] of [["#000", 4], [colour, 2]]) {
+  for (const [style, width] of [
+    ["#000", 4],
+    [colour, 2],
+  ]) {
     context.strokeStyle = style;
     context.lineWidth = width;
     context.stroke();
@@ -68,7 +75,10 @@ function tag(context, [x, y], text, colour) {
   const width = context.measureText(text).width + 12;
   const { clientWidth, clientHeight } = context.canvas;
   const left = Math.max(0, Math.min(x, clientWidth - width));
-  const top = Math.min(y >= TAG_HEIGHT ? y - TAG_HEIGHT : Math.max(0, y), clientHeight - TAG_HEIGHT);
+  const top = Math.min(
+    y >= TAG_HEIGHT ? y - TAG_HEIGHT : Math.max(0, y),
+    clientHeight - TAG_HEIGHT,
+  );
   context.fillStyle = "#000d";
   context.fillRect(left, top, width, TAG_HEIGHT);
   context.fillStyle = colour;

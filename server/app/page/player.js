@@ -4,7 +4,8 @@ import { Asking } from "./asking.js";
 
 /** `onFrame(index)` is called for each frame shown; null stands for a picture that is no frame. */
 export class Player {
-  frame = 0;
+  frame = 0; // the latest that was shown
+  shown = 0; // the one that is shown; null if the picture is none of the frames
   times = null; // seconds, of each frame; null until a file is open
   size = null; // of a frame, in pixels: {width, height}
   frames = 0; // how many there are, when no file tells
@@ -20,12 +21,15 @@ export class Player {
     this.#listen();
   }
 
-  /** Throws with a sentence when the file cannot be shown; its `times` may be known all the same. */
+  /** Throws with a sentence when the file cannot be shown; `times` may be known all the same. */
   async open(file) {
     this.close();
     const url = URL.createObjectURL(file);
     this.#url = url;
-    const [read, shown] = await Promise.allSettled([this.#index.ask("readFrameTimes", file), this.#load(url)]);
+    const [read, shown] = await Promise.allSettled([
+      this.#index.ask("readFrameTimes", file),
+      this.#load(url),
+    ]);
     if (this.#url !== url) return;
     if (read.status === "fulfilled") {
       ({ times: this.times } = read.value);
@@ -45,6 +49,7 @@ export class Player {
     if (this.#url) URL.revokeObjectURL(this.#url);
     this.#url = "";
     this.times = this.size = this.#wanted = null;
+    this.frame = this.shown = 0;
   }
 
   #load(url) {
@@ -69,6 +74,7 @@ export class Player {
   }
 
   #show(index) {
+    this.shown = index;
     this.frame = index ?? this.frame;
     this.#onFrame(index);
   }

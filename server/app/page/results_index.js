@@ -5,8 +5,8 @@ import { describe, detections, labelOf, measures, shotOf } from "./findings.js";
 const LANES = 8;
 
 /**
- * A row is a label and the frames, one after the other, in which it was found. Rows are in the order
- * of their first frames.
+ * A row is a label and the frames, one after the other, in which it was found. Rows are in the
+ * order of their first frames.
  */
 export class ResultsIndex {
   frames = 0;
@@ -108,7 +108,7 @@ export class ResultsIndex {
     };
   }
 
-  /** In how many frames what has a lane was found; all shots have one, what is measured has none. */
+  /** In how many frames what has a lane was found: all shots have one, what is measured none. */
   #framesByLane() {
     const seen = new Map();
     this.#eachRow((label, first, last) => {

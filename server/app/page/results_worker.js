@@ -10,7 +10,8 @@ const WINDOW_BYTES = 2 * 1024 * 1024;
 const MOST_IN_A_FRAME = 400; // drawn; more would be a blot
 
 const index = new ResultsIndex();
-const starts = [], ends = []; // of each frame's element in the document, in bytes
+const starts = [],
+  ends = []; // of each frame's element in the document, in bytes
 let held; // a Blob, which need not be in memory
 
 const asked = {
@@ -52,7 +53,7 @@ async function read(blob) {
     index.add(JSON.parse(text).result);
   });
   const reader = blob.stream().getReader();
-  for (let piece; !(piece = await reader.read()).done; ) splitter.feed(piece.value);
+  for (let piece; !(piece = await reader.read()).done;) splitter.feed(piece.value);
 }
 
 function drawing(one) {

@@ -1,5 +1,5 @@
-// The three calls. What goes wrong is an Error with the server's sentence: `away` if no server of ours
-// has answered, or one that is about to come back, `isRefusal` if the request is at fault.
+// The three calls. What goes wrong is an Error with the server's sentence: `away` if no server of
+// ours has answered, or one that is about to come back, `isRefusal` if the request is at fault.
 
 const PAGE = new URL("..", import.meta.url); // may lie below the path of a proxy
 const COMING_BACK = [502, 503, 504];
@@ -60,10 +60,9 @@ export function submit(file, pipelineId, onSent, signal) {
   });
 }
 
-const UNKNOWN =
-  "The upload was sent whole, but its outcome is unknown: it may have become a job.";
+const UNKNOWN = "The upload was sent whole, but its outcome is unknown: it may have become a job.";
 
-/** Whether an answer leaves open if there is a job: a proxy has given it, or the server fell over. */
+/** Whether an answer leaves open if there is a job: it is a proxy's, or the server fell over. */
 function tellsNothing({ status, responseText }) {
   if (status === 200) return !responseText.includes('"job_id"');
   return status >= 500 && ![503, 507].includes(status);

@@ -3,7 +3,9 @@
 import { colourOf } from "./colours.js";
 import { clear } from "./overlay.js";
 
-const LANE = 20, CURVE = 44, GAP = 4;
+const LANE = 20,
+  CURVE = 44,
+  GAP = 4;
 
 /** Draws what `results` found; `onFrame(index)` is told to which frame the user wants to go. */
 export class Timeline {
@@ -94,7 +96,7 @@ export class Timeline {
   #bars(context, shades, top, colour) {
     context.fillStyle = colour;
     for (let start = 0, end; start < shades.length; start = end) {
-      for (end = start + 1; end < shades.length && shades[end] === shades[start]; ) end++;
+      for (end = start + 1; end < shades.length && shades[end] === shades[start];) end++;
       if (!shades[start]) continue;
       context.globalAlpha = shades[start] === 1 ? 1 : 0.6; // of shots, every other one
       context.fillRect(this.#gutter + start, top, Math.max(2, end - start), LANE);

@@ -4,7 +4,8 @@ import { Pauses, submit } from "./server.js";
 
 /**
  * Each upload is `{file, pipeline, isFirst, share, message, over}`: how much of it has gone, what is
- * the matter, and whether it is the first of those that were added together. One that has become a job leaves the list, one that was refused stays until `drop`.
+ * the matter, and whether it is the first of those that were added together. One that has become a
+ * job leaves the list, one that was refused stays until `drop`.
  */
 export class Uploads {
   #onChange;
@@ -42,7 +43,7 @@ export class Uploads {
   async #run() {
     if (this.#busy) return;
     this.#busy = true;
-    for (let next; (next = this.#list.find((upload) => !upload.over)); ) await this.#send(next);
+    for (let next; (next = this.#list.find((upload) => !upload.over));) await this.#send(next);
     this.#busy = false;
   }
 

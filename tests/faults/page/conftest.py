@@ -7,13 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.faults.page.pipelines import SOURCES
 from tests.support.pipelines import READY, write_pipeline_package
 from tests.support.server import ServerProcess
 
 Open = Callable[..., Page]
+
+MILLISECONDS = 20_000
+expect.set_options(timeout=MILLISECONDS)
 
 WATCH = """
 window.violations = [];
@@ -51,7 +54,7 @@ def open_page(browser: Browser, server: ServerProcess) -> Iterator[Open]:
     """Open the page in a tab, all tabs of one profile; when the test is over, nothing may have
     gone wrong in any, by what the browser says."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(MILLISECONDS)
     context.add_init_script(WATCH)
     wrong: list[str] = []
     context.on("weberror", lambda error: wrong.append(str(error.error)))
