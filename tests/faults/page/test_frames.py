@@ -64,8 +64,8 @@ window.boxEdge = () => {
   const { clientWidth: width, clientHeight: height } = overlay;
   return edges(overlay, isColoured, width, height, [0, 0, width, height])[0];
 };
-// The time of each picture that is shown, and the right edge of the box then. Not the square's: on a
-// busy machine the next picture may be there before this one is looked at.
+// The time of each picture that is shown, and the right edge of the box then. Not the square's: on
+// a busy machine the next picture may be there before this one is looked at.
 window.whilePlaying = async () => {
   const video = document.querySelector("video"), seen = [];
   const note = (now, { mediaTime }) => {
