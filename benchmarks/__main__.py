@@ -13,13 +13,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import frames, jobs, latency, uploads
+from benchmarks import frames, jobs, latency, uploads, words
 
 SECTIONS = {
     "uploads": uploads.measure,
     "jobs": jobs.measure,
     "latency": latency.measure,
     "frames": frames.measure,
+    "words": words.measure,
 }
 ROOT = Path(__file__).parents[1]
 

@@ -59,10 +59,11 @@ def lifespan_of(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        configure_logging()
+        configured = settings or Settings.load()
+        configure_logging(configured.log_level)
         raise_open_file_limit()
         log_shortage_in_one_line(asyncio.get_running_loop())
-        runtime = Runtime(settings or Settings.load())
+        runtime = Runtime(configured)
         with ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="files") as files:
             app.state.runtime = runtime
             app.state.services = build_services(runtime, files)
@@ -124,8 +125,7 @@ class OneLineStartupFailure:
         async def send_line(message: Message) -> None:
             error = sys.exception()
             if message["type"] == "lifespan.startup.failed" and isinstance(error, StartupError):
-                line = " ".join(str(error).splitlines())  # a path may hold line breaks
-                message = {**message, "message": line}
+                message = {**message, "message": str(error)}
             await send(message)
 
         await self._app(scope, receive, send_line)

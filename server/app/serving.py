@@ -31,7 +31,13 @@ def serve() -> None:
     except StartupError as error:
         logging.getLogger("app").error("%s", error)  # noqa: TRY400 - the one line is all that helps
         sys.exit(EXIT_NOT_STARTED)
-    uvicorn.run("app.main:app", host=settings.host, port=settings.port, **OPTIONS)
+    uvicorn.run(
+        "app.main:app",
+        host=settings.host,
+        port=settings.port,
+        log_level=settings.log_level,
+        **OPTIONS,
+    )
 
 
 def server_of(settings: Settings) -> uvicorn.Server:

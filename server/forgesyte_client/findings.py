@@ -14,14 +14,25 @@ NOTHING = "nothing"
 
 
 def detections(result: Mapping[str, Any]) -> list[Detection]:
-    """The objects in the lists of a result: the blocks of `ocr`, the barcodes of `barcodes`."""
+    """The objects in the lists of a result: the blocks of `ocr`, the objects of `objects`."""
+    return [detection for _, detection in labelled(result)]
+
+
+def labelled(result: Mapping[str, Any]) -> list[tuple[str, Detection]]:
+    """The detections, each with what it is called; one without a name after the list it is in."""
     return [
-        item
-        for value in result.values()
+        (label(item, kind), item)
+        for kind, value in result.items()
         if isinstance(value, list)
         for item in value
         if isinstance(item, Mapping)
     ]
+
+
+def labels(result: Mapping[str, Any]) -> list[str]:
+    """What a result speaks of: its detections, or the shot that the frame belongs to."""
+    found = [name for name, _ in labelled(result)]
+    return found or [f"shot {shot}" for shot in [result.get("shot")] if isinstance(shot, int)]
 
 
 def numbers(result: Mapping[str, Any]) -> dict[str, float]:
@@ -33,23 +44,29 @@ def numbers(result: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def label(detection: Detection) -> str:
-    """What a detection is called: its text, label, name or class, else all of it."""
-    for key in ("text", "label", "name", "class_name"):
+def label(detection: Detection, kind: str = "") -> str:
+    """What a detection is called: its text, label, name or class. If it has none but a place, it is
+    called after its `kind` and the number of its class; else, it is all that it holds."""
+    for key in ("text", "label", "name", "class_name", "class"):
         if isinstance(value := detection.get(key), str):
             return value
-    return as_text(detection)
+    if not corners(detection):
+        return as_text(detection)
+    number = next((detection[key] for key in ("class_id", "class") if key in detection), "")
+    return f"{kind} {number}".strip()
 
 
 def corners(detection: Detection) -> list[tuple[float, float]]:
     """The outline of a detection in pixels from the frame's top left; empty if it has none."""
     match detection:
+        case {"points": [{"x": _, "y": _}, *_] as points}:
+            return [(point["x"], point["y"]) for point in points]
+        case {"points": [[_, _], *_] as points}:
+            return [(x, y) for x, y in points]
         case {"bbox": {"x": x, "y": y, "width": width, "height": height}}:
             return rectangle(x, y, x + width, y + height)
         case {"xyxy": [left, top, right, bottom]}:
             return rectangle(left, top, right, bottom)
-        case {"points": [{"x": _, "y": _}, *_] as points}:
-            return [(point["x"], point["y"]) for point in points]
     return []
 
 
@@ -58,10 +75,10 @@ def rectangle(left: float, top: float, right: float, bottom: float) -> list[tupl
 
 
 def describe(result: Mapping[str, Any]) -> str:
-    """A frame's result for a person to read: a line for each detection."""
-    found = detections(result)
+    """A frame's result for a person to read: a line for each detection, or its shot."""
+    found = labels(result)
     if found:
-        return "\n".join(map(label, found))
+        return "\n".join(found)
     return NOTHING if any(value == [] for value in result.values()) else as_text(result)
 
 

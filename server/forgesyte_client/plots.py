@@ -16,12 +16,14 @@ from matplotlib.patches import Polygon
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from forgesyte_client.findings import corners, detections, label, numbers, runs
+from forgesyte_client.findings import corners, detections, labelled, labels, numbers, runs
 from forgesyte_client.models import Frame
 from forgesyte_client.video import opened
 
 FRAMES_SHOWN = 6
 LABEL_CHARACTERS = 40
+LABEL_HEIGHT = 0.08
+"""Of the picture's: what a label needs above an outline, or it is put inside."""
 OUTLINE = "#e6194b"
 OUTLINE_MARGIN_PIXELS = 3.0
 
@@ -72,7 +74,7 @@ def pictures(
     frames: Sequence[Frame], video: Path, frame_indices: Sequence[int] | None, *, columns: int
 ) -> Figure:
     wanted = first_indices(frames) if frame_indices is None else list(frame_indices)
-    found = {frame.frame_index: detections(frame.result) for frame in frames}
+    found = {frame.frame_index: labelled(frame.result) for frame in frames}
     columns = max(1, min(columns, len(wanted)))
     rows = max(1, ceil(len(wanted) / columns))
     figure, grid = plt.subplots(
@@ -84,8 +86,8 @@ def pictures(
     for ax, index in zip(grid.flat, wanted, strict=False):
         ax.imshow(images[index])
         ax.set_title(f"frame {index}")
-        for detection in found.get(index, []):
-            outline(ax, corners(detection), label(detection))
+        for name, detection in found.get(index, []):
+            outline(ax, corners(detection), name)
     return figure
 
 
@@ -93,7 +95,7 @@ def indices_by_label(frames: Iterable[Frame]) -> dict[str, list[int]]:
     """The frames in which each label was seen, in order."""
     seen = defaultdict(list)
     for frame in frames:
-        for name in {label(detection) for detection in detections(frame.result)}:
+        for name in {*labels(frame.result)}:
             seen[name].append(frame.frame_index)
     return dict(seen)
 
@@ -149,11 +151,12 @@ def outline(ax: Axes, points: Sequence[tuple[float, float]], text: str) -> None:
         return
     line = around(points)
     ax.add_patch(Polygon(line, fill=False, edgecolor=OUTLINE, linewidth=1))
-    left_top = min(x for x, _ in line), min(y for _, y in line)
+    left, top = max(0, min(x for x, _ in line)), max(0, min(y for _, y in line))
+    has_room_above = top > LABEL_HEIGHT * max(ax.get_ylim())
     ax.annotate(
         shortened(text),
-        left_top,
-        xytext=(0, 7),
+        (left, top),
+        xytext=(0, 7 if has_room_above else -10),
         textcoords="offset points",
         color="white",
         backgroundcolor=OUTLINE,

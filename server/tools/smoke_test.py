@@ -47,20 +47,21 @@ class _Box(_Body):
     height: int = Field(gt=0)
 
 
+class _Point(_Body):
+    x: int
+    y: int
+
+
 class _Block(_Body):
     text: str
     confidence: float = Field(ge=0, le=1)
     bbox: _Box
+    points: list[_Point] = Field(min_length=4, max_length=4)
 
 
 class _Ocr(_Body):
     text: str
     blocks: list[_Block]
-
-
-class _Point(_Body):
-    x: int
-    y: int
 
 
 class _Barcode(_Body):

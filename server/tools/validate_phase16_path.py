@@ -40,6 +40,7 @@ LEFTOVERS = re.compile(
     r"|node_modules|htmlcov|.*\.egg-info"
 )
 
+MODEL = ".onnx"  # binary, though the first zero byte may come late
 PICTURE = re.compile(r'"image/[^"]+": "[^"]*"')  # in a notebook: letters without a meaning
 
 
@@ -141,7 +142,8 @@ def _walk(root: Path) -> Iterator[str]:
 def _text(file: Path, path: str) -> str:
     try:
         content = file.read_bytes()
-        text = "" if b"\0" in content[:8192] else content.decode("utf-8-sig")
+        is_binary = path.endswith(MODEL) or b"\0" in content[:8192]
+        text = "" if is_binary else content.decode("utf-8-sig")
         return PICTURE.sub("", text) if path.endswith(".ipynb") else text
     except (OSError, UnicodeDecodeError) as error:
         raise CannotJudge(f"{path} cannot be read as text: {_cause(error)}") from error

@@ -391,6 +391,9 @@ def test_pipelines_are_those_installed_here(
 
 
 PLUGIN = """
+print("a greeting")
+
+
 class Faces:
     name = "faces"
     tools = {"detect": {"input_schema": {"image_bytes": {"type": "string"}}}}
@@ -412,6 +415,8 @@ def test_the_tools_of_plugins_are_pipelines_too(forgesyte: ForgeSyte, tmp_path: 
     ended = ForgeSyte(tmp_path, here)("pipelines")
     assert "faces.detect" in ended.stdout.split()
     assert "broken" in ended.stderr
+    assert "a greeting" in ended.stderr
+    assert "a greeting" not in ended.stdout
     assert "Traceback" not in ended.stderr
 
 

@@ -16,7 +16,7 @@ from matplotlib.patches import Polygon
 from app.services.video import reader
 from forgesyte_client import Client, Frame, Results
 from forgesyte_client.findings import NOTHING, corners, describe, detections, label, runs
-from forgesyte_client.plots import read_frames, spans
+from forgesyte_client.plots import first_indices, read_frames, spans
 from tests.clips import encode_clip, frame_number, numbered_frames, with_edits, with_matrix
 from tests.fixtures.make_tiny_mp4 import CODE, FRAME_COUNT, TEXT, TINY_MP4
 from tests.support.server import ServerProcess
@@ -61,6 +61,10 @@ def test_descriptions() -> None:
     assert describe(ocr("one", "two")) == "one\ntwo"
     assert describe({"faces": [{"name": "Ada"}], "cars": [{"wheels": 4}]}) == 'Ada\n{"wheels": 4}'
     assert describe({"detections": [{"xyxy": [1, 2, 3, 4], "class_name": "ball"}]}) == "ball"
+    assert describe({"players": [{"xyxy": [1, 2, 3, 4]}]}) == "players"
+    ball = {"xyxy": [1, 2, 3, 4], "class_id": 7}
+    assert describe({"players": [ball, ball]}) == "players 7\nplayers 7"
+    assert describe({"shot": 3, "begins": False}) == "shot 3"
     assert describe({"mean": 0.5}) == '{"mean": 0.5}'
 
 
@@ -69,6 +73,8 @@ def test_outlines() -> None:
     assert corners(block) == [(1, 2), (31, 2), (31, 6), (1, 6)]
     points = [{"x": 1, "y": 2}, {"x": 3, "y": 2}, {"x": 3, "y": 4}, {"x": 1, "y": 5}]
     assert corners({"points": points}) == [(1, 2), (3, 2), (3, 4), (1, 5)]
+    assert corners({"points": points, "bbox": block["bbox"]}) == corners({"points": points})
+    assert corners({"points": [[1, 2], [3, 4], [1, 5]]}) == [(1, 2), (3, 4), (1, 5)]
     assert corners({"xyxy": [1, 2, 31, 6], "class_name": "player"}) == corners(block)
     assert corners({"text": "no box"}) == []
     assert corners({"xyxy": [[1, 2, 31, 6]]}) == []
@@ -138,6 +144,19 @@ def test_the_timeline_shows_the_most_frequent() -> None:
     assert "1 most frequent of 3" in ax.get_title()
     for nothing in (results_of(), results_of(ocr(), {})):
         assert nothing.plot().get_title() == "nothing was found"
+
+
+@pytest.mark.usefixtures("closed_figures")
+def test_shots_are_bars_and_each_is_shown_by_its_first_frame() -> None:
+    numbers = [0, 0, 1, 1, 1, 2]
+    results = results_of(
+        *({"shot": n, "begins": i == numbers.index(n)} for i, n in enumerate(numbers))
+    )
+    assert [text.get_text() for text in results.plot().get_yticklabels()] == [
+        *("shot 0", "shot 1", "shot 2")
+    ]
+    assert first_indices(results.frames) == [0, 2, 5]
+    assert list(results.to_dataframe()["begins"]) == [True, False, True, False, False, True]
 
 
 @pytest.mark.usefixtures("closed_figures")

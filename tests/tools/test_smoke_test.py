@@ -22,6 +22,7 @@ _RESULTS: dict[str, dict[str, Any]] = {
                 "text": make_tiny_mp4.TEXT,
                 "confidence": 0.9,
                 "bbox": {"x": 1, "y": 2, "width": 3, "height": 4},
+                "points": [{"x": 1, "y": 2}] * 4,
             }
         ],
     },

@@ -69,7 +69,7 @@ OF_SUBMIT = failures(
         408: ["The upload sent nothing for 60 seconds."],
         413: ["The file is larger than the 4294967296 bytes allowed."],
         422: [
-            "There is no pipeline 'faces'; installed: barcodes, ocr, quality.",
+            "There is no pipeline 'faces'; installed: barcodes, objects, ocr, quality, shots.",
             "pipeline_id: Field required",
         ],
         503: [

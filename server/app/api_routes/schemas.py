@@ -64,8 +64,14 @@ class FrameResult(BaseModel):
                 "blocks": [
                     {
                         "text": "FORGESYTE 2048",
-                        "confidence": 0.94,
-                        "bbox": {"x": 17, "y": 25, "width": 287, "height": 24},
+                        "confidence": 0.9826,
+                        "bbox": {"x": 11, "y": 23, "width": 297, "height": 31},
+                        "points": [
+                            {"x": 11, "y": 23},
+                            {"x": 308, "y": 23},
+                            {"x": 308, "y": 54},
+                            {"x": 11, "y": 54},
+                        ],
                     }
                 ],
             }

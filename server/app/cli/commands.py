@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import redirect_stdout
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -248,7 +249,8 @@ def installed_pipelines() -> list[str]:
     from app.services.pipelines.registry import PipelineRegistry
 
     registry = PipelineRegistry()
-    registry.load_plugins()
+    with redirect_stdout(sys.stderr):  # what plugins print is not in the list
+        registry.load_plugins()
     return registry.ids()
 
 

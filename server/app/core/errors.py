@@ -40,7 +40,10 @@ class ForgeSyteError(Exception):
 
 
 class StartupError(ForgeSyteError):
-    """Its message is the one line that a failed start prints."""
+    """Its message is the one line that a failed start prints, whatever a path in it holds."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.splitlines()))
 
 
 class RequestError(ForgeSyteError):

@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import quote, unquote
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
@@ -96,6 +96,10 @@ class Settings(BaseSettings):
         description="Most frames decoded of one video.",
     )
 
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
+        default="info", description="The least severe log lines that are written."
+    )
+
     @classmethod
     def load(cls) -> Self:
         """The settings of this process's environment.
@@ -115,6 +119,11 @@ class Settings(BaseSettings):
     @classmethod
     def _split_origins(cls, value: object) -> object:
         return value.replace(",", " ").split() if isinstance(value, str) else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.strip().lower() if isinstance(value, str) else value
 
     @model_validator(mode="before")
     @classmethod

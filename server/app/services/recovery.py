@@ -1,14 +1,15 @@
 """Taking over what a process that ended has left behind."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from uuid import UUID
 
 from app.core.database_thread import DatabaseThread
 from app.core.errors import StorageError
 from app.models.job import JobStatus
 from app.services.answer_file import new_answers
-from app.services.job_store import JobRecord, JobStore
+from app.services.job_store import JobStore
 from app.services.queue.base import QueueService
 from app.services.results_document import is_whole_results
 from app.services.storage.local_storage import LocalStorage, fsync_directory
@@ -81,16 +82,18 @@ def sweep(database: DatabaseThread, store: JobStore, storage: LocalStorage) -> i
     video is ever removed.
     """
     staged = [path for path in storage.staging.folder.iterdir() if path.is_file()]
-    uploads = filter(None, (job_of_staged_upload(path.name) for path in staged))
-    for job_id, row in rows_of(uploads, database, store).items():
-        if row is None:
+    uploads = jobs_of(staged, job_of_staged_upload)
+    answers = jobs_of(staged, job_of_staged_answers)
+    job_ids = [*uploads, *answers]
+    rows = dict(zip(job_ids, database.call(store.get, job_ids), strict=True))
+    for job_id in uploads:
+        if rows[job_id] is None:
             storage.delete_file(video_key(job_id))
 
-    answers = filter(None, (job_of_staged_answers(path.name) for path in staged))
     kept = {
         staged_answers(job_id)
-        for job_id, row in rows_of(answers, database, store).items()
-        if row is not None and row.status is JobStatus.PENDING
+        for job_id in answers
+        if (row := rows[job_id]) is not None and row.status is JobStatus.PENDING
     }
     leftovers = [path for path in staged if path.name not in kept]
     for path in leftovers:
@@ -98,8 +101,5 @@ def sweep(database: DatabaseThread, store: JobStore, storage: LocalStorage) -> i
     return len(leftovers)
 
 
-def rows_of(
-    job_ids: Iterable[UUID], database: DatabaseThread, store: JobStore
-) -> dict[UUID, JobRecord | None]:
-    ids = list(job_ids)
-    return dict(zip(ids, database.call(store.get, ids), strict=True))
+def jobs_of(staged: Iterable[Path], job_of: Callable[[str], UUID | None]) -> list[UUID]:
+    return [job_id for path in staged if (job_id := job_of(path.name))]

@@ -1,30 +1,24 @@
 """The results document of a job, as strict JSON (RFC 8259).
 
-Values of a pipeline's answer become JSON like this:
-
-- dict with str keys, list, tuple, str, bool, None, float, and int of up to 64 bits: as they are;
-  NaN and the infinities, which JSON has no word for: null
-- numpy numbers, and arrays in the machine's byte order: numbers and (nested) lists
-- pydantic models and dataclasses: objects of their fields, without those of a dataclass whose name
-  begins with an underscore; enums: their values
-- datetime, date and time: ISO 8601; UUID and pathlib paths: strings
-
-Anything else is refused: bytes, sets, keys that are not str (of a subclass, neither), integers
-beyond 64 bits, strings with lone surrogates, what refers to itself or is nested too deep, and what
-raises when it is converted.
+A dict with str keys, list, tuple, str, bool, None, float, int of up to 64 bits, dataclass, enum and
+UUID is written by orjson, other values as `results_values` says. Refused are those that it knows
+nothing of, such as bytes and sets; keys that are not str (of a subclass, neither), integers beyond
+64 bits, strings with lone surrogates, what refers to itself or is nested too deep, and what raises
+when it is converted.
 """
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from pathlib import Path, PurePath
+from enum import Enum
+from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel
 
 from app.core.errors import ResultError
+from app.services.results_values import Unwritable, plain
 
 MAX_DEPTH = 254
 """How deep lists and objects can nest: orjson's bound."""
@@ -129,20 +123,7 @@ def _dump(element: Mapping[str, Any], frame_index: int) -> bytes:
 
 
 def _encode(value: object) -> bytes:
-    return orjson.dumps(value, default=_convert, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def _convert(value: object) -> object:
-    """What orjson does not know itself: see the list at the top."""
-    if isinstance(value, BaseModel):
-        return value.model_dump()
-    if isinstance(value, PurePath):
-        return str(value)
-    if isinstance(value, tuple):  # a named one
-        return list(value)
-    if hasattr(value, "tolist"):  # numpy: what is not contiguous, or has no native type
-        return value.tolist()
-    raise TypeError
+    return orjson.dumps(value, default=plain, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 def _find_fault(value: object) -> tuple[str, str]:
@@ -151,6 +132,8 @@ def _find_fault(value: object) -> tuple[str, str]:
     for _ in range(MAX_DEPTH):
         try:
             children = list(_children(value))
+        except Unwritable as fault:
+            return f"{where:.100}", str(fault)
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             return f"{where:.100}", f"cannot be converted: {reason:.100}"
@@ -175,9 +158,7 @@ def _fault(value: object) -> str:
         return "is nested too deep"
     if isinstance(value, str):
         return "is a string with lone surrogates"
-    if isinstance(value, int):
-        return "is an integer of more than 64 bits"
-    return f"is of type {type(value).__name__}"
+    return "is an integer of more than 64 bits"
 
 
 def _can_encode(value: object) -> bool:
@@ -189,10 +170,7 @@ def _can_encode(value: object) -> bool:
 
 
 def _children(value: object) -> Iterator[tuple[str, object]]:
-    if isinstance(value, BaseModel):
-        value = value.model_dump()
-    if hasattr(value, "tolist"):
-        value = value.tolist()
+    """What a value is made of, or stands for; nothing of strings and integers."""
     if is_dataclass(value) and not isinstance(value, type):
         names = [field.name for field in fields(value) if not field.name.startswith("_")]
         value = {name: getattr(value, name) for name in names}
@@ -200,3 +178,7 @@ def _children(value: object) -> Iterator[tuple[str, object]]:
         yield from ((f"[{key!r:.50}]", child) for key, child in value.items())
     elif isinstance(value, list | tuple):
         yield from ((f"[{i}]", child) for i, child in enumerate(value))
+    elif isinstance(value, Enum):
+        yield "", value.value
+    elif not isinstance(value, str | int):
+        yield "", plain(value)

@@ -24,7 +24,9 @@ async def run() -> None:
     Raises:
         StartupError: one line on what is in the way.
     """
-    runtime = Runtime(Settings.load())
+    settings = Settings.load()
+    configure_logging(settings.log_level)
+    runtime = Runtime(settings)
     stopping = asyncio.Event()
     shutdown = Shutdown(runtime, begin=stopping.set)
     with shutdown.wrapping_signal_handlers(passing_on=False):

@@ -53,7 +53,8 @@ class Event(NamedTuple):
 
 
 class Crowd:
-    """Threads that submit one-frame videos until so many were acknowledged."""
+    """Threads that submit one-frame videos until so many were acknowledged, or no pipeline is left
+    that was not named yet: on a slow machine, many answers come too late to count."""
 
     def __init__(self, base_url: str, video: bytes, pipeline_ids: Iterator[str]) -> None:
         self.acknowledged: list[str] = []
@@ -72,8 +73,8 @@ class Crowd:
             thread.join(60)
 
     def _submit(self) -> None:
-        pipeline_id = next(self._pipeline_ids)
-        while len(self.acknowledged) < JOBS:
+        pipeline_id = next(self._pipeline_ids, None)
+        while pipeline_id is not None and len(self.acknowledged) < JOBS:
             try:
                 job_id = submit(self._base_url, self._video, pipeline_id)
             except httpx2.ConnectError:
@@ -83,7 +84,7 @@ class Crowd:
                 pass  # whether there is a job now, only the server knows
             else:
                 self.acknowledged.append(job_id)
-            pipeline_id = next(self._pipeline_ids)
+            pipeline_id = next(self._pipeline_ids, None)
 
 
 ENQUEUE_TWICE = """

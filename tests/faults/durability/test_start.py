@@ -279,15 +279,24 @@ def test_read_only_data_folder(is_new: bool, data_dir: Path, clip: bytes) -> Non
     assert contents(data_dir) == before
 
 
-def test_data_folder_that_is_a_file(data_dir: Path) -> None:
-    data_dir.write_bytes(b"")
-    assert str(data_dir) in refusal(ServerProcess(data_dir))
+any_start = pytest.mark.parametrize(
+    "module", ["uvicorn app.main:app", "app", "app.workers.worker_runner"]
+)
 
 
-@pytest.mark.parametrize("command", [None, ["-m", "app"], ["-m", "app.workers.worker_runner"]])
-def test_invalid_setting(command: list[str] | None, data_dir: Path) -> None:
-    server = ServerProcess(data_dir, env={"FORGESYTE_MAX_FRAMES": "many"})
-    if command:
-        server.command = [server.command[0], *command]
-    assert "FORGESYTE_MAX_FRAMES" in refusal(server)
+@any_start
+def test_data_folder_that_is_a_file(module: str, data_dir: Path) -> None:
+    folder = data_dir.with_name("line\nbreak")
+    folder.write_bytes(b"")
+    server = ServerProcess(folder)
+    server.command = [server.command[0], "-m", *module.split()]
+    assert f"{data_dir.with_name('line break')}/video_jobs cannot be used" in refusal(server)
+
+
+@any_start
+@pytest.mark.parametrize("setting", ["FORGESYTE_MAX_FRAMES", "FORGESYTE_LOG_LEVEL"])
+def test_invalid_setting(module: str, setting: str, data_dir: Path) -> None:
+    server = ServerProcess(data_dir, env={setting: "many"})
+    server.command = [server.command[0], "-m", *module.split()]
+    assert setting in refusal(server)
     assert not data_dir.exists()

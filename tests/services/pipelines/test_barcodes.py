@@ -1,4 +1,6 @@
+from base64 import b64encode
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from app.services.pipelines.registry import PipelineRegistry
 from app.services.video_file_pipeline_service import VideoFilePipelineService
 from tests.clips import encode_clip
 from tests.services.pipelines.drawing import code, paste
-from tests.support.footage import clip
+from tests.support.footage import FRAME_COUNTS, clip
 
 Format = zxingcpp.BarcodeFormat
 
@@ -45,6 +47,58 @@ def test_a_code_is_read_however_it_is_turned(
 
     assert (found["format"], found["text"]) == (kind.name, text)
     assert len(found["points"]) == 4
+
+
+PARCEL = "(01)09501101530003(10)AB-123(21)7"
+ALL_BYTES = bytes(range(256))
+
+
+@pytest.mark.parametrize(
+    ("kind", "contents", "options", "expected"),
+    [
+        (Format.QRCode, "two\nlines", {}, {"text": "two\nlines"}),
+        (Format.QRCode, "a\0b\x1bc", {}, {"text": "a\0b\x1bc", "bytes": b"a\0b\x1bc"}),
+        (Format.QRCode, ALL_BYTES, {}, {"text": ALL_BYTES.decode("latin-1"), "bytes": ALL_BYTES}),
+        (Format.PDF417, b"\0\xff", {}, {"text": "\0\xff", "bytes": b"\0\xff"}),
+        (Format.Code128, "ab\x1dcd", {}, {"text": "ab\x1dcd", "bytes": b"ab\x1dcd"}),
+        (Format.DataMatrix, PARCEL, {"gs1": True}, {"text": "010950110153000310AB-123\x1d217"}),
+        (Format.Code128, PARCEL, {"gs1": True}, {"text": "010950110153000310AB-123\x1d217"}),
+        (Format.DataBarOmni, "0950110153000", {}, {"text": "0109501101530003"}),
+        (Format.EAN13, "4006381333931", {}, {"text": "4006381333931"}),
+        (Format.EAN8, "96385074", {}, {"text": "96385074"}),
+        (Format.UPCE, "01234565", {}, {"text": "0012345000065", "upc": "01234565"}),
+        (Format.EAN13, "0036000291452", {}, {"text": "0036000291452", "upc": "036000291452"}),
+        (Format.UPCA, "036000291452", {},
+         {"format": "EAN13", "text": "0036000291452", "upc": "036000291452"}),
+    ],
+)  # fmt: skip
+def test_the_contents_are_as_they_were_put_in(
+    canvas: NDArray[np.uint8],
+    kind: zxingcpp.BarcodeFormat,
+    contents: str | bytes,
+    options: dict[str, Any],
+    expected: dict[str, Any],
+) -> None:
+    paste(canvas, code(contents, kind, scale=2, **options), x=60, y=40)
+
+    (found,) = BarcodesPipeline()({"frame": canvas})["barcodes"]
+
+    del found["points"]
+    if "bytes" in expected:
+        expected = expected | {"bytes": b64encode(expected["bytes"]).decode()}
+    assert found == {"format": kind.name} | expected
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [Format.Code128, Format.EAN13, Format.ITF, Format.DataBarOmni, Format.PDF417, Format.MaxiCode,
+     Format.QRCode, Format.DataMatrix, Format.Aztec],
+)  # fmt: skip
+def test_light_bars_on_dark_ground(canvas: NDArray[np.uint8], kind: zxingcpp.BarcodeFormat) -> None:
+    paste(canvas, code("4006381333931", kind, scale=2), x=120, y=60)
+    (dark_on_light,) = BarcodesPipeline()({"frame": canvas})["barcodes"]
+
+    assert BarcodesPipeline()({"frame": 255 - canvas}) == {"barcodes": [dark_on_light]}
 
 
 def test_the_points_are_the_corners_in_pixels(
@@ -97,7 +151,7 @@ def test_codes_on_video_turned_by_any_angle(tmp_path: Path, scale: int) -> None:
     assert texts == [["gate 7"]] * len(frames)
 
 
-@pytest.mark.parametrize("name", ["bikes.mp4", "carphone_pristine.mp4"])
+@pytest.mark.parametrize("name", FRAME_COUNTS)
 def test_footage_without_codes_gives_none(name: str) -> None:
     results = VideoFilePipelineService(PipelineRegistry()).run_on_file(clip(name), "barcodes")
 

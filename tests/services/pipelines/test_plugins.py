@@ -1,23 +1,25 @@
 import logging
+import re
 import threading
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, ClassVar
 
-import httpx2
 import numpy as np
 import pytest
 
 from app.core.errors import PipelineError, UnknownPipeline
 from app.plugins.base import BasePlugin
-from app.services.pipelines.plugins import PluginTool
+from app.services.pipelines.plugins import Inputs, PluginTool
 from app.services.pipelines.registry import PLUGIN_GROUP, PipelineRegistry
 from app.services.video.payload import FramePayload
 from tests.fixtures.make_tiny_mp4 import FRAME_COUNT, TINY_MP4
-from tests.support.client import results, submit, wait_for
+from tests.support.client import connect, results, status, submit, wait_for, wait_until
 from tests.support.plugins import INSTALLED
 from tests.support.server import ServerProcess
 
+DOCUMENTED = EntryPoint("documented", "documented_plugin:Plugin", PLUGIN_GROUP)
 PAGE = EntryPoint("page", "page_plugin:Plugin", PLUGIN_GROUP)
 TRACKER = EntryPoint("ball-tracker", "ball_tracker_plugin:Plugin", PLUGIN_GROUP)
 BROKEN = EntryPoint("broken", "broken_plugin:Plugin", PLUGIN_GROUP)
@@ -100,22 +102,72 @@ def test_an_error_that_is_answered_fails_the_job() -> None:
 
 @pytest.mark.parametrize("error", [None, "", {}, False, 0, 0.12, np.float32(0.12)])
 def test_an_error_that_is_a_measure_or_nothing_is_none(error: object) -> None:
-    tool = PluginTool(lambda tool, args: {"error": error}, "fit.line", "line")
+    tool = PluginTool(lambda tool, args: {"error": error}, "fit.line", "line", Inputs.of({}))
 
     assert tool(payload()) == {"error": error}
 
 
 @pytest.mark.parametrize("error", ["no model", {"code": 7, "text": "no model"}, ["no model"], True])
 def test_an_error_that_is_no_number_fails_the_job(error: object) -> None:
-    tool = PluginTool(lambda tool, args: {"error": error}, "fit.line", "line")
+    tool = PluginTool(lambda tool, args: {"error": error}, "fit.line", "line", Inputs.of({}))
 
     with pytest.raises(PipelineError, match=r"fit\.line failed at frame 3"):
         tool(payload())
 
 
-def test_what_a_tool_raises_comes_through() -> None:
-    with pytest.raises(ValueError, match="image_bytes must be bytes"):
-        registry_of(PAGE).run_pipeline("page.analyze", {"frame_index": 3, "image_bytes": None})
+@pytest.mark.parametrize(
+    ("tool", "answer"),
+    [
+        ("count", {"calls": 1}),
+        ("number", {"frame": 3}),
+        ("options", {"device": "cpu", "limits": [1, 2, 3], "prompt": None, "threshold": 0.5}),
+        ("measure", {"width": 64, "height": 48}),
+        ("later", {"later": True}),
+    ],
+)
+def test_a_tool_is_given_what_its_schema_names(tool: str, answer: dict[str, Any]) -> None:
+    assert registry_of(DOCUMENTED).run_pipeline(f"documented.{tool}", payload()) == answer
+
+
+@pytest.mark.parametrize(
+    ("properties", "arguments"),
+    [
+        ({}, {}),
+        ({"frame_index": {"default": 0}, "image_bytes": {"default": ""}}, {"frame_index": 3}),
+        ({"frame_index": True, "size": True, "name": "string"}, {"frame_index": 3}),
+        ({"size": {"$ref": "#/$defs/Size", "default": {"width": 1}}}, {"size": {"width": 1}}),
+    ],
+)
+def test_what_a_schema_names(properties: dict[str, Any], arguments: dict[str, Any]) -> None:
+    given = Inputs.of(properties).arguments(payload())
+
+    assert given.pop("image_bytes").startswith(b"\xff\xd8")
+    assert given == arguments
+
+
+class Stop(BaseException):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("no class 7"), "ValueError: no class 7"),
+        (PipelineError("no model"), "no model"),
+        (SystemExit(2), "SystemExit: 2"),
+        (Stop(), "Stop"),
+        (OSError(2, "gone", "/opt/models/a.bin"), "FileNotFoundError: .* 'a.bin'"),
+    ],
+)
+def test_what_a_tool_raises_is_told_with_the_tool_and_the_frame(
+    error: BaseException, said: str
+) -> None:
+    def run_tool(tool: str, args: dict[str, Any]) -> Any:
+        raise error
+
+    with pytest.raises(PipelineError, match=rf"fit\.line failed at frame 3: {said}$") as caught:
+        PluginTool(run_tool, "fit.line", "line", Inputs.of({}))(payload())
+    assert caught.value.__cause__ is error
 
 
 def test_a_plugin_that_cannot_be_loaded_is_one_line_and_the_others_work(
@@ -197,12 +249,33 @@ class Leaving(BasePlugin):
         raise SystemExit("no licence")
 
 
+class Listed(Leaving):
+    description: object = {"input_schema": ["image_bytes"]}
+
+    def __init__(self) -> None:
+        self.tools = {"tool": self.description}  # type: ignore[dict-item]
+
+    def validate(self) -> None:
+        pass
+
+
+class Described(Listed):
+    description = "a tool"
+
+
+class Empty(Listed):
+    description = {"input_schema": {"type": "object", "properties": None}}  # noqa: RUF012
+
+
 @pytest.mark.parametrize(
     ("plugin", "reason"),
     [
         ("NoTools", "TypeError: it has no tools, or no run_tool to run them"),
         ("Leaving", "SystemExit: no licence"),
         ("Missing", "AttributeError"),
+        ("Listed", "TypeError: its tool 'tool' has no input_schema that is a schema of an object"),
+        ("Described", "TypeError: its tool 'tool' has no input_schema"),
+        ("Empty", "TypeError: its tool 'tool' has no input_schema"),
     ],
 )
 def test_plugins_that_break_the_contract(plugin: str, reason: str) -> None:
@@ -276,22 +349,139 @@ class TestBasePlugin:
             type("SomePlugin", (BasePlugin,), {"name": "some", "tools": {}})()
 
 
-def test_plugins_in_the_running_server(tmp_path: Path) -> None:
-    with ServerProcess(tmp_path / "data", plugins=[INSTALLED]) as server:
-        refused = httpx2.post(
-            f"{server.base_url}/video/submit",
-            files={"file": ("v.mp4", TINY_MP4.read_bytes())},
-            data={"pipeline_id": "broken.analyze"},
-            trust_env=False,
-        )
-        job_id = submit(server.base_url, TINY_MP4, "page.analyze")
-        assert wait_for(server.base_url, job_id, 60)["status"] == "completed"
-        frames = results(server.base_url, job_id)["results"]
+class Served:
+    """A server with all the plugins, and what becomes of the jobs of their tools."""
 
-    assert refused.status_code == 422
-    assert "'broken' cannot be loaded: ModuleNotFoundError" in refused.json()["detail"]
-    assert len(frames) == FRAME_COUNT
-    (block,) = frames[0]["result"]["blocks"]
-    assert block["thread"].startswith("worker"), "loaded on the thread that runs the jobs"
-    assert server.log().count("'broken' cannot be loaded") == 1
-    assert "Traceback" not in server.log()
+    def __init__(self, server: ServerProcess) -> None:
+        self.server = server
+
+    def results(self, pipeline_id: str) -> list[dict[str, Any]]:
+        job_id = self.ended(pipeline_id, "completed")
+        return [r["result"] for r in results(self.server.base_url, job_id)["results"]]
+
+    def failure(self, pipeline_id: str) -> str:
+        job_id = self.ended(pipeline_id, "failed")
+        with connect(self.server.base_url) as client:
+            return str(client.get(f"/video/results/{job_id}").json()["detail"])
+
+    def refusal(self, pipeline_id: str) -> str:
+        with connect(self.server.base_url) as client:
+            answer = client.post(
+                f"/video/submit?pipeline_id={pipeline_id}", files={"file": TINY_MP4.read_bytes()}
+            )
+        assert answer.status_code == 422
+        return str(answer.json()["detail"])
+
+    def ended(self, pipeline_id: str, status: str) -> str:
+        job_id = submit(self.server.base_url, TINY_MP4, pipeline_id)
+        assert wait_for(self.server.base_url, job_id, 60)["status"] == status
+        return job_id
+
+    def lines(self, ending: str) -> list[str]:
+        return [line for line in self.server.log().splitlines() if line.endswith(ending)]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    data = tmp_path_factory.mktemp("served") / "data"
+    with ServerProcess(data, plugins=[INSTALLED], env={"FORGESYTE_LOG_LEVEL": "Warning"}) as server:
+        yield Served(server)
+
+
+FRAMES = range(FRAME_COUNT)
+
+
+@pytest.mark.parametrize(
+    ("pipeline_id", "expected"),
+    [
+        ("documented.count", [{"calls": index + 1} for index in FRAMES]),
+        ("documented.number", [{"frame": index} for index in FRAMES]),
+        ("documented.options",
+         [{"device": "cpu", "limits": [1, 2, 3], "prompt": None, "threshold": 0.5}] * FRAME_COUNT),
+        ("documented.measure", [{"width": 320, "height": 240}] * FRAME_COUNT),
+        ("documented.later", [{"later": True}] * FRAME_COUNT),
+    ],
+)  # fmt: skip
+def test_plugins_run_in_the_server_as_they_are(
+    served: Served, pipeline_id: str, expected: list[dict[str, Any]]
+) -> None:
+    assert served.results(pipeline_id) == expected
+
+
+def test_each_job_has_a_plugin_of_its_own(served: Served) -> None:
+    assert served.results("documented.count") == served.results("documented.count")
+
+
+def test_what_a_tool_paints_no_other_frame_shows(served: Served) -> None:
+    assert all(frame["darkest"] < 100 for frame in served.results("documented.paint"))
+
+
+@pytest.mark.parametrize(
+    ("pipeline_id", "reason"),
+    [
+        ("documented.fail", "documented.fail failed at frame 2: KeyError: 'no such class: 7'"),
+        ("documented.leave", "documented.leave failed at frame 0: SystemExit: no licence"),
+    ],
+)
+def test_a_tool_that_raises_fails_its_job_alone(
+    served: Served, pipeline_id: str, reason: str
+) -> None:
+    assert reason in served.failure(pipeline_id)
+    assert served.results("documented.number")
+
+
+def test_a_class_that_cannot_be_made_twice_is_told(served: Served) -> None:
+    assert served.results("once.look")
+
+    said = "'once' cannot be made anew, as it is for each job: RuntimeError: the camera is taken"
+    assert said in served.failure("once.look")
+
+
+@pytest.mark.parametrize(
+    ("pipeline_id", "reason"),
+    [
+        ("broken.analyze", "'broken' cannot be loaded: ModuleNotFoundError"),
+        ("no-schema.look", "its tool 'look' has no input_schema that is a schema of an object"),
+    ],
+)
+def test_a_plugin_that_cannot_be_loaded_is_told(
+    served: Served, pipeline_id: str, reason: str
+) -> None:
+    assert reason in served.refusal(pipeline_id)
+    assert served.server.log().count(reason) == 1
+
+
+def test_plugins_are_loaded_on_the_thread_that_runs_the_jobs(served: Served) -> None:
+    (block,) = served.results("page.analyze")[0]["blocks"]
+    assert block["thread"].startswith("worker")
+
+
+def test_loggers_of_plugins_print_with_time_level_and_name_from_the_level_that_is_set(
+    served: Served,
+) -> None:
+    served.ended("documented.tell", "completed")
+
+    said = served.lines("said at warning")
+    assert len(said) == FRAME_COUNT
+    assert all(re.fullmatch(r"\d{4}-\S+ \S+ WARNING documented: said at warning", s) for s in said)
+    assert len(served.lines("printed by a tool")) in (0, FRAME_COUNT)  # a buffer may hold it
+    assert not served.lines("said at debug") + served.lines(": loaded")
+
+
+def test_at_debug_they_say_all(tmp_path: Path) -> None:
+    env = {"FORGESYTE_LOG_LEVEL": "debug"}
+    with ServerProcess(tmp_path / "data", plugins=[INSTALLED], env=env) as server:
+        it = Served(server)
+        it.ended("documented.tell", "completed")
+        assert len(it.lines("DEBUG documented: said at debug")) == FRAME_COUNT
+        assert len(it.lines("INFO documented: loaded")) == 1
+
+
+def test_a_tool_that_never_returns_does_not_hold_a_stop(tmp_path: Path) -> None:
+    env = {"FORGESYTE_SHUTDOWN_GRACE_SECONDS": "0"}
+    with ServerProcess(tmp_path / "data", plugins=[INSTALLED], env=env) as server:
+        job_id = submit(server.base_url, TINY_MP4, "documented.hang")
+        wait_until(lambda: "documented: hangs" in server.log(), 60, "The first frame")
+        assert server.stop() == 143
+        server.restart()
+        assert status(server.base_url, job_id)["status"] in ("pending", "running")

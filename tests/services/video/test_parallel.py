@@ -211,7 +211,7 @@ class Plain:
         return self._pipeline.run_pipeline(pipeline_id, payload)
 
 
-@pytest.mark.parametrize("pipeline_id", ["ocr", "barcodes", "quality"])
+@pytest.mark.parametrize("pipeline_id", ["objects", "ocr", "barcodes", "quality"])
 def test_results_are_those_without_threads_and_reuse(slides: Path, pipeline_id: str) -> None:
     for video in (slides, footage.clip("carphone_pristine.mp4")):
         plain = VideoFilePipelineService(Plain(pipeline_id)).run_on_file(video, pipeline_id)

@@ -9,6 +9,7 @@ from threading import get_ident
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
+from app.core.error_messages import describe
 from app.core.errors import PipelineError
 from app.services.results_document import as_json
 
@@ -114,8 +115,8 @@ class OpenPipeline:
     def _build(self) -> Pipeline:
         try:
             pipeline = self._offer.make()
-        except Exception as error:
-            raise self._cannot_be_built(f"{type(error).__name__}: {error}") from error
+        except (Exception, SystemExit) as error:
+            raise self._cannot_be_built(describe(error)) from error
         if not callable(pipeline):
             raise self._cannot_be_built(
                 f"its factory returned {type(pipeline).__name__}, which cannot be called."
@@ -125,8 +126,8 @@ class OpenPipeline:
     def _load(self) -> Any:
         try:
             return self._offer.entry.load()
-        except Exception as error:
-            raise self._cannot_be_built(f"{type(error).__name__}: {error}") from error
+        except (Exception, SystemExit) as error:
+            raise self._cannot_be_built(describe(error)) from error
 
     def _cannot_be_built(self, reason: str) -> PipelineError:
         return PipelineError(f"The pipeline {self._pipeline_id!r} cannot be built: {reason}")

@@ -27,22 +27,23 @@ class QualityPipeline:
     version = f"numpy {np.__version__}"
 
     def __call__(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        luma = _luma(payload["frame"])
-        brightness, variance = _mean_and_variance(luma)
-        _, sharpness = _mean_and_variance(_laplacian(luma))
+        grey = luma(payload["frame"])
+        brightness, variance = _mean_and_variance(grey)
+        _, sharpness = _mean_and_variance(_laplacian(grey))
         return {
             "sharpness": round(sharpness, 2),
             "brightness": round(brightness / 255, 4),
             "contrast": round(sqrt(variance) / 127.5, 4),
-            "black": round(int(np.count_nonzero(luma <= BLACK)) / luma.size, 4),
+            "black": round(int(np.count_nonzero(grey <= BLACK)) / grey.size, 4),
         }
 
 
-def _luma(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    luma = bgr[:, :, 0] * np.uint16(29)
-    luma += bgr[:, :, 1] * np.uint16(150)
-    luma += bgr[:, :, 2] * np.uint16(77)
-    return (luma >> 8).astype(np.uint8)
+def luma(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The brightness of each pixel (ITU-R BT.601)."""
+    weighted = bgr[:, :, 0] * np.uint16(29)
+    weighted += bgr[:, :, 1] * np.uint16(150)
+    weighted += bgr[:, :, 2] * np.uint16(77)
+    return (weighted >> 8).astype(np.uint8)
 
 
 def _mean_and_variance(values: NDArray[np.integer]) -> tuple[float, float]:

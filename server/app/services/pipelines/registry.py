@@ -1,6 +1,5 @@
 """Pipelines that installed packages offer, by name."""
 
-import os
 from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
@@ -48,10 +47,8 @@ class PipelineRegistry(PipelineOpener):
         """Make every installed plugin and offer its tools. Call it once, on the thread that will
         run the jobs, before anyone asks for a pipeline.
 
-        A plugin that cannot be made is logged; who asks for its tools is told why. Libraries that
-        plugins and pipelines load from now on leave one processor to the server.
+        A plugin that cannot be made is logged; who asks for its tools is told why.
         """
-        _limit_threads()
         for entry in self._plugins:
             try:
                 tools = PluginSource(entry).tools()
@@ -108,13 +105,6 @@ class PipelineRegistry(PipelineOpener):
 def _make(entry: EntryPoint) -> Pipeline:
     pipeline: Pipeline = entry.load()()
     return pipeline
-
-
-def _limit_threads() -> None:
-    """Libraries read these variables when they are loaded; what the user has set stays."""
-    threads = max(1, len(os.sched_getaffinity(0)) - 1)
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, str(threads))
 
 
 def _warn_of_second(pipeline_id: str, first: str, second: str) -> None:

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from app.services.video.picture import Image
+    from app.services.video.picture import Image, Size
     from app.services.video.reader import Frame
 
 JPEG_QUALITY = 95
@@ -44,6 +44,25 @@ class FramePayload(Mapping[str, Any]):
     def frame(self) -> "Image":
         image: Image = getattr(self._given, "image", self._given)
         return image
+
+    @property
+    def size(self) -> "Size":
+        """Width and height of `frame`, in pixels, without converting it."""
+        if hasattr(self._given, "shape"):
+            height, width, _ = self._given.shape
+            return width, height
+        size: Size = self._given.size
+        return size
+
+    def resized(self, width: int, height: int) -> "Image":
+        """`frame` at another size, whatever its proportions, at the cost of that size: it is made
+        of the decoded picture, and `frame` is not converted for it."""
+        from app.services.video.picture import resized
+
+        if hasattr(self._given, "resized"):
+            image: Image = self._given.resized(width, height)
+            return image
+        return resized(self._given, width, height)
 
     @cached_property
     def image_bytes(self) -> bytes:

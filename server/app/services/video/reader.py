@@ -20,7 +20,7 @@ from app.services.video.digest import digest_of
 from app.services.video.edits import Pauses
 from app.services.video.integrity import IntegrityChecker
 from app.services.video.layout import Layout, Track, VideoOnly, inspect
-from app.services.video.picture import Converter, Image
+from app.services.video.picture import Converter, Image, Size
 from app.services.video.track import check_count, encrypted
 
 
@@ -49,6 +49,15 @@ class Frame:
             UnsupportedCodec: the pixel format cannot be converted.
         """
         return self._converter.upright_bgr(self._decoded)
+
+    @property
+    def size(self) -> Size:
+        """Width and height of `image`, without making it."""
+        return self._converter.upright_size(self._decoded)
+
+    def resized(self, width: int, height: int) -> Image:
+        """`image` at another size, without the one of its own; raises as that does."""
+        return self._converter.upright_bgr(self._decoded, (width, height))
 
 
 def read_frames(
