@@ -13,13 +13,19 @@ export function detections(result) {
 /** What a result measures: its values that are numbers, but for the number of its shot. */
 export function measures(result) {
   return Object.entries(result).filter(
-    ([name, value]) => typeof value === "number" && !(name === "shot" && Number.isInteger(value)),
+    ([name, value]) => typeof value === "number" && !(name === "shot" && hasShot(result)),
   );
 }
 
-/** Which shot a frame belongs to; undefined if its result does not say. */
-export function shotOf(result) {
-  return Number.isInteger(result.shot) ? result.shot : undefined;
+/** Whether a result says which shot its frame belongs to. */
+export function hasShot({ shot }) {
+  return Number.isInteger(shot);
+}
+
+/** What a result says of its frame as a whole: its shot or, unless `found` has detections, all. */
+export function summaryOf(result, found) {
+  if (hasShot(result)) return `shot ${result.shot}`;
+  return found.length ? "" : describe(result);
 }
 
 /**
@@ -51,7 +57,7 @@ export function confidenceOf({ confidence }) {
 }
 
 /** A result without detections in a line; empty if what it looked for is not there. */
-export function describe(result) {
+function describe(result) {
   const values = Object.entries(result);
   if (!values.length || values.some(([, value]) => Array.isArray(value) && !value.length))
     return "";

@@ -1,6 +1,6 @@
 // What was found on the frames that are shown, asked for before they are.
 
-const NOTHING = { drawn: [], total: 0 };
+const NOTHING = { drawn: [], total: 0, summary: "" };
 
 export class FindingsAhead {
   #results;
@@ -17,7 +17,7 @@ export class FindingsAhead {
     this.#onRead = onRead;
   }
 
-  /** `{drawn, total}`, or null while they are not there; `frame` is null for what is no frame. */
+  /** `{drawn, total, summary}`, or null while they are not there; `frame` is null for what is no frame. */
   at(frame) {
     if (frame === null || frame >= this.#count) return NOTHING;
     const found = this.#frames[frame - this.#from];

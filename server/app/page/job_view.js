@@ -66,7 +66,7 @@ export class JobView {
     this.#results = this.#ahead = null;
     this.#frames = 0;
     this.#on.found.hidden = this.#on.timeline.hidden = true;
-    this.#on.position.textContent = this.#on["timeline-note"].textContent = "";
+    for (const id of ["position", "timeline-note", "summary"]) this.#on[id].textContent = "";
     this.#on.narrow.value = "";
     clear(this.#on.overlay);
   }
@@ -157,9 +157,7 @@ export class JobView {
     const drawn = await results.ask("timeline", this.#timeline.columns);
     if (results !== this.#results) return;
     this.#timeline.show(drawn, this.#frames);
-    const lanes = drawn.lanes.length;
-    const note = drawn.more ? `The ${lanes} most frequent of ${lanes + drawn.more} labels.` : "";
-    this.#say("timeline-note", note);
+    this.#say("timeline-note", missing(drawn));
   }
 
   /** null: the picture that is shown is none of the frames. */
@@ -179,6 +177,7 @@ export class JobView {
     const left = found ? found.total - found.drawn.length : 0;
     const more = left ? ` · ${left} more are not drawn` : "";
     this.#on.position.textContent = this.#describe(shown) + more;
+    this.#on.summary.textContent = found?.summary ?? "";
   }
 
   #describe(frame) {
@@ -242,4 +241,11 @@ function countOf(all, left) {
   if (!all) return "Nothing was found.";
   const findings = all === 1 ? "1 finding" : `${all} findings`;
   return left === all ? findings : `${left} of ${findings}`;
+}
+
+/** What a timeline leaves out. */
+function missing({ lanes, moreLanes, curves, hasMoreCurves }) {
+  const labels = `The ${lanes.length} most frequent of ${lanes.length + moreLanes} labels.`;
+  const measures = `The first ${curves.length} of what is measured.`;
+  return [moreLanes && labels, hasMoreCurves && measures].filter(Boolean).join(" ");
 }

@@ -7,8 +7,9 @@ const MOST = 200;
 const OVER = ["completed", "failed", "unknown"];
 
 /**
- * Each job is `{id, name, pipeline, added, status}`, where `status` is the server's, "unknown" if
- * it knows no such job, and undefined until it was asked. `onChange()` is called when anything
+ * Each job is `{id, name, pipeline, added, isKept, status}`, where `status` is the server's,
+ * "unknown" if it knows no such job, and undefined until it was asked; one that could not be kept
+ * is listed for as long as the page is there. `onChange()` is called when anything
  * changes; `onAway(message)` when the server is away, and with "" when it is back.
  */
 export class Jobs {
@@ -42,8 +43,8 @@ export class Jobs {
   add({ id, name, pipeline = "" }) {
     if (!this.#jobs.has(id)) {
       const job = { id, name, pipeline, added: Date.now() };
+      job.isKept = keep(job);
       this.#jobs.set(id, job);
-      keep(job);
       for (const { id } of this.all().slice(MOST)) this.remove(id);
     }
     this.#pauses.restart();
@@ -62,12 +63,12 @@ export class Jobs {
     const storage = remembered();
     if (!storage) return;
     const known = this.#jobs;
-    this.#jobs = new Map();
+    this.#jobs = new Map([...known].filter(([, job]) => !job.isKept));
     for (const key of Object.keys(storage)) {
       if (!key.startsWith(PREFIX)) continue;
       const id = key.slice(PREFIX.length);
       const kept = parsed(storage.getItem(key));
-      if (kept) this.#jobs.set(id, { status: known.get(id)?.status, id, ...kept });
+      if (kept) this.#jobs.set(id, { status: known.get(id)?.status, id, isKept: true, ...kept });
     }
   }
 
@@ -112,11 +113,13 @@ function parsed(text) {
   }
 }
 
+/** Whether it could be kept: not where the browser keeps nothing, or no more. */
 function keep({ id, name, pipeline, added }) {
   try {
-    remembered()?.setItem(PREFIX + id, JSON.stringify({ name, pipeline, added }));
+    localStorage.setItem(PREFIX + id, JSON.stringify({ name, pipeline, added }));
+    return true;
   } catch {
-    // It is full: the job stays in the list for as long as the page does.
+    return false;
   }
 }
 

@@ -30,15 +30,18 @@ const uploads = new Uploads(show, (id, { file, pipeline, isFirst }) => {
 function show() {
   rows.show(uploads.all(), jobs.all(), view.jobId);
   on["no-jobs"].hidden = on.jobs.children.length > 0;
+  on["not-kept"].hidden = jobs.all().every(({ isKept }) => isKept);
   const shown = jobs.get(view.jobId);
   if (shown) view.update(shown);
 }
 
 /** The address names the job that is shown, so that it can be kept, and one can go back. */
 function followAddress() {
-  const job = jobs.get(location.hash.slice(1));
+  const id = location.hash.slice(1);
+  const job = jobs.get(id);
   if (job && job.id !== view.jobId) view.open(job, files.get(job.id));
   if (!job && view.jobId) view.close();
+  if (!job && id) openById(id);
   show();
 }
 
@@ -83,7 +86,4 @@ addEventListener("drop", (event) => {
   submit([...event.dataTransfer.files]);
 });
 addEventListener("hashchange", followAddress);
-
-const named = location.hash.slice(1);
-if (named && !jobs.get(named)) openById(named);
 followAddress();

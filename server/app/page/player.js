@@ -23,7 +23,7 @@ export class Player {
 
   /** Throws with a sentence when the file cannot be shown; `times` may be known all the same. */
   async open(file) {
-    this.close();
+    this.#unload();
     const url = URL.createObjectURL(file);
     this.#url = url;
     const [read, shown] = await Promise.allSettled([
@@ -39,17 +39,23 @@ export class Player {
     if (read.status === "rejected") {
       throw new Error(`The times of its frames cannot be read (${read.reason.message}).`);
     }
+    const { frame } = this; // where one has gone without the file
     this.#show(this.#indexAt(this.#video.currentTime, Infinity));
+    if (frame > 0) this.goTo(frame);
   }
 
   close() {
+    this.#unload();
+    this.frame = this.shown = 0;
+  }
+
+  #unload() {
     this.#video.pause();
     this.#video.removeAttribute("src");
     this.#video.load();
     if (this.#url) URL.revokeObjectURL(this.#url);
     this.#url = "";
     this.times = this.size = this.#wanted = null;
-    this.frame = this.shown = 0;
   }
 
   #load(url) {

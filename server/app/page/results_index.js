@@ -1,8 +1,9 @@
 // What was found when: of all frames, small enough to be kept.
 
-import { describe, detections, labelOf, measures, shotOf } from "./findings.js";
+import { detections, hasShot, labelOf, measures, summaryOf } from "./findings.js";
 
 const LANES = 8;
+const CURVES = 8;
 
 /**
  * A row is a label and the frames, one after the other, in which it was found. Rows are in the
@@ -19,21 +20,29 @@ export class ResultsIndex {
   #rowLasts = [];
   #narrowed = null; // the rows that the narrowing leaves; null for all
   #measures = new Map(); // by name, [frames, values]
+  #hasMoreMeasures = false;
 
   /** Takes the frames in order. */
   add(result) {
     const frame = this.frames++;
     const found = detections(result);
     for (const one of found) this.#note(labelOf(one), one.list, frame);
-    const shot = shotOf(result);
-    if (shot !== undefined) this.#note(`shot ${shot}`, "shot", frame);
-    else if (!found.length && describe(result)) this.#note(describe(result), "", frame);
-    for (const [name, value] of measures(result)) {
-      if (!this.#measures.has(name)) this.#measures.set(name, [[], []]);
-      const [frames, values] = this.#measures.get(name);
-      frames.push(frame);
-      values.push(value);
+    const summary = summaryOf(result, found);
+    if (summary) this.#note(summary, hasShot(result) ? "shot" : "", frame);
+    for (const [name, value] of measures(result)) this.#measure(name, value, frame);
+  }
+
+  #measure(name, value, frame) {
+    if (!this.#measures.has(name)) {
+      if (this.#measures.size === CURVES) {
+        this.#hasMoreMeasures = true;
+        return;
+      }
+      this.#measures.set(name, [[], []]);
     }
+    const [frames, values] = this.#measures.get(name);
+    frames.push(frame);
+    values.push(value);
   }
 
   #note(label, list, frame) {
@@ -86,8 +95,8 @@ export class ResultsIndex {
 
   /**
    * What the timeline draws in so many columns: `lanes`, in each column 0 or more where the label
-   * was found; `curves`, the lowest and the highest value in each column; and how many labels have
-   * no lane.
+   * was found; `curves`, the lowest and the highest value in each column and in all, 0 included;
+   * and whether there are labels and measures that have none of these.
    */
   timeline(columns) {
     const columnOf = (frame) => Math.floor((frame * columns) / this.frames);
@@ -100,7 +109,8 @@ export class ResultsIndex {
     });
     return {
       lanes: [...lanes].map(([label, shades]) => ({ label, shades })),
-      more: seen.size - lanes.size,
+      moreLanes: seen.size - lanes.size,
+      hasMoreCurves: this.#hasMoreMeasures,
       curves: [...this.#measures].map(([name, [frames, values]]) => ({
         name,
         ...envelope(columns, frames.map(columnOf), values),
@@ -141,14 +151,16 @@ function mostFrequent(seen) {
 }
 
 function envelope(columns, at, values) {
-  const low = new Float32Array(columns).fill(NaN);
-  const high = new Float32Array(columns).fill(NaN);
-  let largest = 0;
+  const low = new Float64Array(columns).fill(NaN);
+  const high = new Float64Array(columns).fill(NaN);
+  let lowest = 0,
+    highest = 0;
   values.forEach((value, n) => {
     const column = at[n];
     if (!(low[column] <= value)) low[column] = value;
     if (!(high[column] >= value)) high[column] = value;
-    largest = Math.max(largest, Math.abs(value));
+    lowest = Math.min(lowest, value);
+    highest = Math.max(highest, value);
   });
-  return { low, high, largest };
+  return { low, high, lowest, highest };
 }

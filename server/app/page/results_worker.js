@@ -1,7 +1,7 @@
 // Holds the results of one job, off the thread that draws, and answers what is asked about them.
 
 import { answerBy } from "./answering.js";
-import { confidenceOf, cornersOf, detections, labelOf } from "./findings.js";
+import { confidenceOf, cornersOf, detections, labelOf, summaryOf } from "./findings.js";
 import { ElementSplitter } from "./document_elements.js";
 import { ResultsIndex } from "./results_index.js";
 import { fetchResults } from "./server.js";
@@ -34,14 +34,15 @@ const asked = {
 
   timeline: (columns) => index.timeline(columns),
 
-  /** What to draw on the frames from `from` on, as many as are read at a time. */
+  /** What to draw and to say of the frames from `from` on, as many as are read at a time. */
   async findings(from) {
     let to = from + 1;
     while (to < starts.length && to < from + 120 && ends[to] - starts[from] < WINDOW_BYTES) to++;
     const text = await held.slice(starts[from], ends[to - 1]).text();
     return JSON.parse(`[${text}]`).map(({ result }) => {
       const found = detections(result);
-      return { total: found.length, drawn: found.slice(0, MOST_IN_A_FRAME).map(drawing) };
+      const drawn = found.slice(0, MOST_IN_A_FRAME).map(drawing);
+      return { total: found.length, drawn, summary: summaryOf(result, found) };
     });
   },
 };

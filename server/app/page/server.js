@@ -35,7 +35,9 @@ async function get(url) {
  * Upload a video; the answer is the id of its job. `onSent(share)` is told how much has gone, and
  * `signal` ends it.
  */
-export function submit(file, pipelineId, onSent, signal) {
+export async function submit(file, pipelineId, onSent, signal) {
+  await beginToRead(file);
+  if (signal.aborted) throw new Error(STOPPED);
   const form = new FormData();
   form.append("pipeline_id", pipelineId);
   form.append("file", file, file.name);
@@ -53,13 +55,26 @@ export function submit(file, pipelineId, onSent, signal) {
       }
     };
     request.onerror = () => reject(sentWhole ? new Error(UNKNOWN) : away());
-    request.onabort = () => reject(new Error("The upload was stopped."));
+    request.onabort = () => reject(new Error(STOPPED));
     signal.addEventListener("abort", () => request.abort(), { once: true });
     request.open("POST", new URL("video/submit", PAGE));
     request.send(form);
   });
 }
 
+/** Throws if that fails, which, when it is sent, looks like a server that is away. */
+async function beginToRead(file) {
+  const reader = file.stream().getReader();
+  try {
+    await reader.read();
+  } catch {
+    throw new Error("This file cannot be read: it was moved or changed, or it is a folder.");
+  } finally {
+    reader.cancel().catch(() => {}); // what has failed, fails again
+  }
+}
+
+const STOPPED = "The upload was stopped.";
 const UNKNOWN = "The upload was sent whole, but its outcome is unknown: it may have become a job.";
 
 /** Whether an answer leaves open if there is a job: it is a proxy's, or the server fell over. */

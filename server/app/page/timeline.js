@@ -71,8 +71,7 @@ export class Timeline {
       top += LANE + GAP;
     }
     for (const curve of this.#drawn.curves) {
-      const highest = Number(curve.largest.toPrecision(3));
-      this.#name(context, [curve.name, `to ${highest}`], top, CURVE, color);
+      this.#name(context, [curve.name, rangeOf(curve)], top, CURVE, color);
       this.#curve(context, curve, top);
       top += CURVE + GAP;
     }
@@ -82,13 +81,10 @@ export class Timeline {
   }
 
   #name(context, lines, top, height, color) {
-    context.save();
-    context.beginPath();
-    context.rect(0, top, this.#gutter - 6, height);
-    context.clip();
     context.fillStyle = color;
-    lines.forEach((line, n) => context.fillText(line, 0, top + 14 + 16 * n));
-    context.restore();
+    lines.forEach((line, n) => {
+      context.fillText(fitting(context, line, this.#gutter - 6), 0, top + 14 + 16 * n);
+    });
     context.fillStyle = "#8886";
     context.fillRect(this.#gutter, top + height, this.columns, 1);
   }
@@ -104,8 +100,8 @@ export class Timeline {
     context.globalAlpha = 1;
   }
 
-  #curve(context, { name, low, high, largest }, top) {
-    const y = (value) => top + CURVE * (1 - Math.abs(value) / (largest || 1));
+  #curve(context, { name, low, high, lowest, highest }, top) {
+    const y = (value) => top + CURVE * (1 - (value - lowest) / (highest - lowest || 1));
     context.strokeStyle = colourOf(name);
     context.lineWidth = 1.5;
     context.beginPath();
@@ -116,4 +112,17 @@ export class Timeline {
     }
     context.stroke();
   }
+}
+
+function rangeOf({ lowest, highest }) {
+  const [from, to] = [lowest, highest].map((value) => Number(value.toPrecision(3)));
+  return from < 0 ? `${from} to ${to}` : `to ${to}`;
+}
+
+/** As much of a text as there is room for. */
+function fitting(context, text, width) {
+  if (context.measureText(text).width <= width) return text;
+  let end = Math.min(text.length, 100);
+  while (end && context.measureText(`${text.slice(0, end)}…`).width > width) end--;
+  return `${text.slice(0, end)}…`;
 }

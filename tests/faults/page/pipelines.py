@@ -42,6 +42,7 @@ def factory():
             "__proto__": [{"label": "of no prototype"}],
             "constructor": 1,
             "toString": 2,
+            **{f"{n} in frame {payload['frame_index']}": n for n in range(1000)},
             "blocks": [
                 {"text": text, "confidence": "<b>", **corners}
                 for text, corners in zip(TEXTS, CORNERS)

@@ -134,6 +134,7 @@ CLIPS: dict[str, Callable[[Path], Path]] = {
     ),
     "variable rate": of_variable_rate,
     "trimmed": edited((280, START + 5 * TICKS)),
+    "narrow pixels": lambda path: plain(path, codec_options={"aspect": "1:2"}),
     "delayed": edited((200, -1), (480, START)),
     "repeated": edited((240, START), (240, START)),
     "a quarter right": turned(0, 1, -1, 0),

@@ -26,6 +26,16 @@ DROP = """
   document.querySelector("#drop").dispatchEvent(drop);
 }
 """
+FILL_STORAGE = """
+() => {
+  for (let size = 2 ** 23; size >= 1; size /= 2) {
+    try {
+      localStorage.setItem(size, "x".repeat(size));
+    } catch {}
+  }
+  addEventListener("storage", () => (window.isTold = true));
+}
+"""
 # How many pixels of the overlay have something drawn on them.
 DRAWN = """
 () => {
@@ -102,16 +112,19 @@ def test_a_failed_job_says_why_and_a_refused_file_in_the_server_s_words(
         expect(refused).to_have_count(0)
 
 
-def test_a_restart_loses_nothing(page: Page, server: ServerProcess) -> None:
+def test_a_restart_loses_nothing(page: Page, server: ServerProcess, tmp_path: Path) -> None:
+    moved = encode_clip(tmp_path / "moved.mp4", numbered_frames(7))
     submit(page, "sleep", TINY_MP4)
     expect(page.locator("#jobs li")).to_contain_text("running")
     server.kill()
     expect(page.locator("#away")).to_contain_text("The server does not answer.")
-    submit(page, "quality", TINY_MP4)
+    submit(page, "quality", TINY_MP4, moved)
     waiting = page.locator("#jobs li", has_text="It is tried again.")
     expect(waiting).to_have_count(1)
+    moved.unlink()
     server.start()
     server.wait_ready()
+    expect(page.locator("#jobs .failed")).to_contain_text("This file cannot be read")
     expect(page.locator("#jobs .completed")).to_have_count(2)
     expect(page.locator("#away")).to_be_empty()
     page.reload()
@@ -129,8 +142,9 @@ def test_without_the_file_there_is_all_but_the_picture(page: Page) -> None:
     expect(page.locator("#position")).to_have_text("frame 9 of 0–9")
     page.set_input_files("#attached", TINY_MP4)
     expect(page.locator("#picture")).to_be_visible()
-    page.keyboard.press("ArrowRight")
-    expect(page.locator("#position")).to_contain_text("frame 1 of 0–9 · 0.10 s")
+    expect(page.locator("#position")).to_contain_text("frame 9 of 0–9 · 0.90 s")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#position")).to_contain_text("frame 8 of 0–9 · 0.80 s")
 
 
 def test_another_video_is_told_from_that_of_the_results(page: Page, tmp_path: Path) -> None:
@@ -148,6 +162,8 @@ def test_what_the_browser_cannot_decode_is_said_and_listed(page: Page, tmp_path:
     expect(page.locator("#picture-message")).to_have_text("This browser cannot show this video.")
     expect(page.locator("#picture")).to_be_hidden()
     expect(page.locator("#list small").last).to_have_text("frame 6 · 0.24 s")
+    page.locator("#list b").last.click()
+    expect(page.locator("#summary")).to_contain_text("sharpness")
 
 
 def test_two_tabs_have_one_list(open_page: Open) -> None:
@@ -158,6 +174,16 @@ def test_two_tabs_have_one_list(open_page: Open) -> None:
     second.get_by_role("button", name="Take tiny.mp4 off this list").click()
     for tab in (first, second):
         expect(tab.locator("#jobs li")).to_have_count(0)
+
+
+def test_a_job_that_the_browser_cannot_keep_is_listed_by_the_page(open_page: Open) -> None:
+    page, other = open_page(), open_page()
+    page.evaluate(FILL_STORAGE)
+    submit(page, "quality", TINY_MP4)
+    expect(page.locator("#not-kept")).to_be_visible()
+    other.evaluate("localStorage.removeItem(1)")
+    page.wait_for_function("() => window.isTold")
+    expect(page.locator("#jobs .completed")).to_have_count(1)
 
 
 def test_a_job_is_opened_by_its_id(page: Page, server: ServerProcess) -> None:
@@ -171,6 +197,10 @@ def test_a_job_is_opened_by_its_id(page: Page, server: ServerProcess) -> None:
     page.get_by_role("button", name="Open").click()
     expect(page.locator("#list b")).to_have_text(TEXT)
     expect(page.locator("#open-message")).to_be_empty()
+    page.get_by_role("button", name=f"Take Job {job_id[:8]} off this list").click()
+    expect(page.locator("#job")).to_be_hidden()
+    page.go_back()  # to an address of a job that is not listed
+    expect(page.locator("#list b")).to_have_text(TEXT)
 
 
 # Each element in sight that has text of its own, with how its colour stands out from the ground.

@@ -34,10 +34,10 @@ HEADERS = {
 INDEX = (FOLDER / "index.html").read_text(encoding="utf-8")
 PIPELINES = "<!-- pipelines -->"
 WHAT_IT_FINDS = {
-    "barcodes": "bar codes and QR codes",
-    "objects": "people, cars, animals, things",
+    "barcodes": "QR and bar codes",
+    "objects": "people, cars, animals",
     "ocr": "text",
-    "quality": "sharpness, brightness, contrast",
+    "quality": "sharpness, brightness",
     "shots": "where the picture cuts",
 }
 
