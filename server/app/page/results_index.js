@@ -100,6 +100,7 @@ export class ResultsIndex {
    */
   timeline(columns) {
     const columnOf = (frame) => Math.floor((frame * columns) / this.frames);
+    const middleOf = (frame) => columnOf(frame + 0.5);
     const endOf = (frame) => Math.ceil(((frame + 1) * columns) / this.frames);
     const seen = this.#framesByLane();
     const lanes = new Map(mostFrequent(seen).map((lane) => [lane, new Uint8Array(columns)]));
@@ -113,7 +114,7 @@ export class ResultsIndex {
       hasMoreCurves: this.#hasMoreMeasures,
       curves: [...this.#measures].map(([name, [frames, values]]) => ({
         name,
-        ...envelope(columns, frames.map(columnOf), values),
+        ...envelope(columns, frames.map(middleOf), values),
       })),
     };
   }

@@ -6,6 +6,7 @@ import { clear } from "./overlay.js";
 const LANE = 20,
   CURVE = 44,
   GAP = 4;
+const NOTHING = { label: "", shades: [] };
 
 /** Draws what `results` found; `onFrame(index)` is told to which frame the user wants to go. */
 export class Timeline {
@@ -38,8 +39,9 @@ export class Timeline {
     this.#drawn = drawn;
     this.#frames = frames;
     const { lanes, curves } = drawn;
+    if (!lanes.length && !curves.length) lanes.push(NOTHING); // by which one goes all the same
     const height = lanes.length * (LANE + GAP) + curves.length * (CURVE + GAP) + GAP;
-    this.#canvas.style.height = `${Math.max(height, LANE)}px`;
+    this.#canvas.style.height = `${height}px`;
     this.#draw();
   }
 

@@ -118,9 +118,9 @@ def edited(*edits: tuple[int, int]) -> Callable[[Path], Path]:
     return make
 
 
-def turned(*matrix: float) -> Callable[[Path], Path]:
+def turned(*matrix: float, **options: Any) -> Callable[[Path], Path]:
     def make(path: Path) -> Path:
-        path.write_bytes(with_matrix(plain(path).read_bytes(), *matrix))
+        path.write_bytes(with_matrix(plain(path, **options).read_bytes(), *matrix))
         return path
 
     return make
@@ -134,7 +134,6 @@ CLIPS: dict[str, Callable[[Path], Path]] = {
     ),
     "variable rate": of_variable_rate,
     "trimmed": edited((280, START + 5 * TICKS)),
-    "narrow pixels": lambda path: plain(path, codec_options={"aspect": "1:2"}),
     "delayed": edited((200, -1), (480, START)),
     "repeated": edited((240, START), (240, START)),
     "a quarter right": turned(0, 1, -1, 0),
@@ -144,6 +143,7 @@ CLIPS: dict[str, Callable[[Path], Path]] = {
     "mirrored upside down": turned(1, 0, 0, -1),
     "mirrored, a quarter right": turned(0, 1, 1, 0),
     "mirrored, a quarter left": turned(0, -1, -1, 0),
+    "flat pixels, a quarter right": turned(0, 1, -1, 0, codec_options={"aspect": "1:2"}),
 }
 FRAMES = {"trimmed": 7}
 # Not "repeated", at whose end Chromium plays a frame that the edit list hides.
