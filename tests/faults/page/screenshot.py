@@ -1,4 +1,4 @@
-"""Take the README's picture of the page anew: `.venv/bin/python -m tests.faults.page.screenshot`."""
+"""Take the README's picture anew: `.venv/bin/python -m tests.faults.page.screenshot`."""
 
 from collections.abc import Iterator
 from pathlib import Path
