@@ -48,6 +48,11 @@ export class ElementSplitter {
     this.#position += piece.length;
   }
 
+  /** To be called behind the last piece; throws if the document has not come to its end. */
+  finish() {
+    if (this.#depth || !this.#position) throw new Error("they are cut off.");
+  }
+
   #end(last, at) {
     let text = "";
     for (const part of this.#parts) text += this.#decoder.decode(part, { stream: true });

@@ -17,7 +17,10 @@ export class FindingsAhead {
     this.#onRead = onRead;
   }
 
-  /** `{drawn, total, summary}`, or null while they are not there; `frame` is null for what is no frame. */
+  /**
+   * `{drawn, total, summary}`, or null while they are not there; `frame` is null for what is no
+   * frame.
+   */
   at(frame) {
     if (frame === null || frame >= this.#count) return NOTHING;
     const found = this.#frames[frame - this.#from];

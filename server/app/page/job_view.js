@@ -104,7 +104,7 @@ export class JobView {
   async #showResults(frames) {
     this.#frames = this.#player.frames = frames;
     this.#ahead = new FindingsAhead(this.#results, frames, () => this.#drawFindings());
-    this.#say("job-message", "");
+    this.#say("job-message", frames ? "" : "The results are of no frame.");
     this.#on.found.hidden = this.#on.timeline.hidden = frames === 0;
     this.#compare();
     await this.#narrow();

@@ -9,8 +9,8 @@ const OVER = ["completed", "failed", "unknown"];
 /**
  * Each job is `{id, name, pipeline, added, isKept, status}`, where `status` is the server's,
  * "unknown" if it knows no such job, and undefined until it was asked; one that could not be kept
- * is listed for as long as the page is there. `onChange()` is called when anything
- * changes; `onAway(message)` when the server is away, and with "" when it is back.
+ * is listed for as long as the page is there. `onChange()` is called when anything changes;
+ * `onAway(message)` when the server is away, and with "" when it is back.
  */
 export class Jobs {
   #onChange;

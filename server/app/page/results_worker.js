@@ -55,6 +55,7 @@ async function read(blob) {
   });
   const reader = blob.stream().getReader();
   for (let piece; !(piece = await reader.read()).done;) splitter.feed(piece.value);
+  splitter.finish();
 }
 
 function drawing(one) {

@@ -50,6 +50,26 @@ def test_markup_and_nonsense_are_text(page: Page, tmp_path: Path) -> None:
     assert page.evaluate("window.struck") is None
 
 
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        ("[]}", "The results are of no frame."),
+        ('[{"frame_index":0}]}', "The results cannot be read:"),
+        ('[{"frame_index":0,"result":{}},', "The results cannot be read: they are cut off."),
+    ],
+)
+def test_results_that_are_none(
+    open_page: Open, server: ServerProcess, results: str, said: str
+) -> None:
+    job_id = submit_by_program(server.base_url, TINY_MP4, "nothing")
+    wait_for(server.base_url, job_id, 60)
+    stored = server.data_dir / f"video_jobs/{job_id}_results.json"
+    stored.write_text(f'{{"job_id":"{job_id}","results":{results}')
+    page = open_page(f"#{job_id}")
+    expect(page.locator("#job-message")).to_contain_text(said)
+    expect(page.locator("#found")).to_be_hidden()
+
+
 def test_much_leaves_the_page_alive(open_page: Open, server: ServerProcess) -> None:
     job_id = submit_by_program(server.base_url, TINY_MP4, "nothing")
     wait_for(server.base_url, job_id, 60)
