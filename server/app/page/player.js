@@ -2,6 +2,8 @@
 
 import { Asking } from "./asking.js";
 
+const UNTOLD_MILLISECONDS = 100; // long enough for a browser that tells
+
 /** `onFrame(index)` is called for each frame shown; null stands for a picture that is no frame. */
 export class Player {
   frame = 0; // the latest that was shown
@@ -14,6 +16,8 @@ export class Player {
   #onFrame;
   #url = "";
   #wanted = null; // the frame that was gone to; browsers may show one nearby
+  #isAgain = false; // whether it was gone to twice
+  #timer; // for that
 
   constructor(video, onFrame) {
     this.#video = video;
@@ -77,6 +81,16 @@ export class Player {
       this.#video.requestVideoFrameCallback(shown);
     };
     this.#video.requestVideoFrameCallback(shown);
+    this.#video.onseeked = () => {
+      this.#timer = setTimeout(() => this.#goAgain(), UNTOLD_MILLISECONDS);
+    };
+  }
+
+  /** Chromium may show the frame that was gone to and never tell of it: once, to another moment. */
+  #goAgain() {
+    if (this.#wanted === null || this.#wanted === this.shown || this.#isAgain) return;
+    this.#isAgain = true;
+    this.#video.currentTime = (this.#middleOf(this.#wanted) + this.times[this.#wanted]) / 2;
   }
 
   #show(index) {
@@ -102,8 +116,10 @@ export class Player {
   goTo(index) {
     const frame = Math.max(0, Math.min(index, (this.times?.length ?? this.frames) - 1));
     if (!this.times || !this.isShown) return this.#show(frame);
+    clearTimeout(this.#timer);
     this.#video.pause();
     this.#wanted = frame;
+    this.#isAgain = false;
     this.#video.currentTime = this.#middleOf(frame);
   }
 
@@ -122,6 +138,7 @@ export class Player {
   }
 
   play() {
+    clearTimeout(this.#timer);
     this.#wanted = null;
     this.#video.play().catch(() => {}); // paused again before it began
   }
