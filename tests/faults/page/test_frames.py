@@ -190,3 +190,31 @@ def test_nothing_is_drawn_where_the_video_pauses(page: Page, tmp_path: Path) -> 
     page.evaluate("document.querySelector('video').currentTime = 0.3")
     page.get_by_text("between two frames").wait_for()
     assert page.evaluate("distance()") is None
+
+
+LOSE = """
+() => {
+  window.toLose = 0;
+  const { prototype } = HTMLVideoElement;
+  const { requestVideoFrameCallback: request } = prototype;
+  prototype.requestVideoFrameCallback = function (callback) {
+    const told = (...news) => (window.toLose-- > 0 ? request.call(this, told) : callback(...news));
+    return request.call(this, told);
+  };
+}
+"""
+
+
+def test_a_frame_that_the_browser_does_not_tell_of_is_found(page: Page, tmp_path: Path) -> None:
+    """As Chromium does now and then, when several are gone to in haste."""
+    page.emulate_media(reduced_motion="reduce")
+    page.evaluate(LOSE)
+    submit(page, "square", plain(tmp_path / "clip.mp4"))
+    page.locator("#found").wait_for()
+    page.get_by_text("frame 0 of").wait_for()
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("frame 1 of").wait_for()
+    page.evaluate("window.toLose = 1")
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("frame 2 of").wait_for()
+    assert page.evaluate("window.toLose") < 1
