@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 SIDE_BY_SIDE := --numprocesses logical --dist loadfile
 # Those that measure the server need the processors to themselves.
 ALONE := tests/faults/load tests/faults/soak tests/faults/uploads/test_memory.py \
-    $(addprefix tests/faults/durability/,test_stop.py test_stop_runner.py)
+    $(addprefix tests/faults/durability/,test_stop.py test_stop_runner.py) tests/faults/page/test_untrusted.py
 CODE := server tests benchmarks
 CHECKS := governance format lint types imports unit
 

@@ -26,6 +26,7 @@ PROBES = {  # succeed where the named power is at hand
     "java": ["javac", "--version"],
     "go": ["go", "version"],
     "nginx": ["nginx", "-v"],
+    "browser": ["sh", "-c", "google-chrome --version || chromium --version"],
 }
 
 

@@ -14,7 +14,7 @@ from app.api_routes import openapi
 from app.api_routes.cross_origin import CrossOrigin
 from app.api_routes.deps import Services
 from app.api_routes.error_handlers import add_error_handlers
-from app.api_routes.routes import docs_page, job_results, job_status, job_submit
+from app.api_routes.routes import docs_page, job_results, job_status, job_submit, page
 from app.api_routes.upload.receiver import UploadReceiver
 from app.core.batching import Batcher
 from app.core.errors import StartupError
@@ -49,6 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     add_error_handlers(app)
     for routes in (job_submit, job_status, job_results):
         app.include_router(routes.router, tags=["video jobs"])
+    app.include_router(page.router)
     app.include_router(docs_page.router)
     return app
 

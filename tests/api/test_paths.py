@@ -10,6 +10,7 @@ METHODS = {
     f"/video/status/{JOB}": "GET, HEAD",
     f"/video/results/{JOB}": "GET, HEAD",
     "/": "GET, HEAD",
+    "/page/page.js": "GET, HEAD",
     "/docs": "GET, HEAD",
     "/docs/favicon.png": "GET, HEAD",
     "/openapi.json": "GET, HEAD",

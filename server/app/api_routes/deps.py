@@ -71,6 +71,12 @@ def allowed_origins(app: FastAPI) -> tuple[str, ...]:
     return found.cors_origins if found else ()
 
 
+def pipeline_ids(app: FastAPI) -> list[str]:
+    """The pipelines that there are; none before the start."""
+    found: Services | None = getattr(app.state, "services", None)
+    return found.pipelines.ids() if found else []
+
+
 def is_listed(origin: str | None, origins: Container[str]) -> bool:
     return "*" in origins or origin in origins
 

@@ -1,4 +1,4 @@
-"""GET / and /docs: Swagger UI over the interface, made of nothing but files of this machine."""
+"""GET /docs: Swagger UI over the interface, made of nothing but files of this machine."""
 
 import importlib.resources
 from pathlib import Path
@@ -32,7 +32,6 @@ PAGE = get_swagger_ui_html(
 router = APIRouter(include_in_schema=False)
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
 @router.api_route("/docs", methods=["GET", "HEAD"])
 async def get_docs_page() -> HTMLResponse:
     return PAGE

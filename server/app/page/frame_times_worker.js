@@ -1,0 +1,4 @@
+import { answerBy } from "./answering.js";
+import { readFrameTimes } from "./frame_times.js";
+
+answerBy({ readFrameTimes });

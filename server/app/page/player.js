@@ -1,0 +1,150 @@
+// The video as the browser plays it, frame by frame: which one is shown, and how to get to another.
+
+import { Asking } from "./asking.js";
+
+const UNTOLD_MILLISECONDS = 100; // long enough for a browser that tells
+
+/** `onFrame(index)` is called for each frame shown; null stands for a picture that is no frame. */
+export class Player {
+  frame = 0; // the latest that was shown
+  shown = 0; // the one that is shown; null if the picture is none of the frames
+  times = null; // seconds, of each frame; null until a file is open
+  size = null; // of a frame, in pixels: {width, height}
+  frames = 0; // how many there are, when no file tells
+  #index = new Asking("frame_times_worker.js"); // loaded while the server is there
+  #video;
+  #onFrame;
+  #url = "";
+  #wanted = null; // the frame that was gone to; browsers may show one nearby
+  #isAgain = false; // whether it was gone to twice
+  #timer; // for that
+
+  constructor(video, onFrame) {
+    this.#video = video;
+    this.#onFrame = onFrame;
+    this.#listen();
+  }
+
+  /** Throws with a sentence when the file cannot be shown; `times` may be known all the same. */
+  async open(file) {
+    this.#unload();
+    const url = URL.createObjectURL(file);
+    this.#url = url;
+    const [read, shown] = await Promise.allSettled([
+      this.#index.ask("readFrameTimes", file),
+      this.#load(url),
+    ]);
+    if (this.#url !== url) return;
+    if (read.status === "fulfilled") {
+      ({ times: this.times } = read.value);
+      this.size = read.value;
+    }
+    if (shown.status === "rejected") throw shown.reason;
+    if (read.status === "rejected") {
+      throw new Error(`The times of its frames cannot be read (${read.reason.message}).`);
+    }
+    const { frame } = this; // where one has gone without the file
+    this.#show(this.#indexAt(this.#video.currentTime, Infinity));
+    if (frame > 0) this.goTo(frame);
+  }
+
+  close() {
+    this.#unload();
+    this.frame = this.shown = 0;
+  }
+
+  #unload() {
+    this.#video.pause();
+    this.#video.removeAttribute("src");
+    this.#video.load();
+    if (this.#url) URL.revokeObjectURL(this.#url);
+    this.#url = "";
+    this.times = this.size = this.#wanted = null;
+  }
+
+  #load(url) {
+    const video = this.#video;
+    return new Promise((resolve, reject) => {
+      const fail = () => reject(new Error("This browser cannot show this video."));
+      video.onerror = fail;
+      // Of a video whose pictures it cannot decode, it may still play the sound.
+      video.onloadeddata = () => (video.videoWidth ? resolve() : fail());
+      video.src = url;
+    });
+  }
+
+  #listen() {
+    const shown = (now, { mediaTime }) => {
+      if (this.times) {
+        this.#show(this.#indexAt(mediaTime, this.#halfInterval()));
+      }
+      this.#video.requestVideoFrameCallback(shown);
+    };
+    this.#video.requestVideoFrameCallback(shown);
+    this.#video.onseeked = () => {
+      this.#timer = setTimeout(() => this.#goAgain(), UNTOLD_MILLISECONDS);
+    };
+  }
+
+  /** Chromium may show the frame that was gone to and never tell of it: once, to another moment. */
+  #goAgain() {
+    if (this.#wanted === null || this.#wanted === this.shown || this.#isAgain) return;
+    this.#isAgain = true;
+    this.#video.currentTime = (this.#middleOf(this.#wanted) + this.times[this.#wanted]) / 2;
+  }
+
+  #show(index) {
+    this.shown = index;
+    this.frame = index ?? this.frame;
+    this.#onFrame(index);
+  }
+
+  /** The frame nearest to that time, unless it is further than that. */
+  #indexAt(time, furthest) {
+    const after = this.times.findIndex((other) => other >= time);
+    const candidates = after < 0 ? [this.times.length - 1] : after ? [after - 1, after] : [0];
+    const distance = (index) => Math.abs(this.times[index] - time);
+    const nearest = candidates.reduce((a, b) => (distance(b) < distance(a) ? b : a));
+    return distance(nearest) <= furthest ? nearest : null;
+  }
+
+  #halfInterval() {
+    const { times } = this;
+    return times.length > 1 ? (times.at(-1) - times[0]) / (times.length - 1) / 2 : Infinity;
+  }
+
+  goTo(index) {
+    const frame = Math.max(0, Math.min(index, (this.times?.length ?? this.frames) - 1));
+    if (!this.times || !this.isShown) return this.#show(frame);
+    clearTimeout(this.#timer);
+    this.#video.pause();
+    this.#wanted = frame;
+    this.#isAgain = false;
+    this.#video.currentTime = this.#middleOf(frame);
+  }
+
+  step(frames) {
+    this.goTo((this.#wanted ?? this.frame) + frames);
+  }
+
+  /** A moment at which the frame is shown, as far from its neighbours as can be. */
+  #middleOf(frame) {
+    const next = this.times[frame + 1] ?? Infinity;
+    return this.times[frame] + Math.min(next - this.times[frame], 2 * this.#halfInterval()) / 2;
+  }
+
+  get isShown() {
+    return this.#video.videoWidth > 0;
+  }
+
+  play() {
+    clearTimeout(this.#timer);
+    this.#wanted = null;
+    this.#video.play().catch(() => {}); // paused again before it began
+  }
+
+  toggle() {
+    if (this.#video.paused) this.play();
+    else this.#video.pause();
+  }
+}
