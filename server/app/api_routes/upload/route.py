@@ -39,7 +39,7 @@ def upload_route(receiver_of: Callable[[Request], UploadReceiver]) -> type[APIRo
                 try:
                     form = await receiver.receive(request, file)
                 except BaseException:
-                    await file.discard()
+                    await to_the_end(file.discard())
                     raise
                 return await to_the_end(handle_then_discard(RequestWithForm(request, form), file))
 

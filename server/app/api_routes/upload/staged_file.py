@@ -45,7 +45,6 @@ class StagedFile:
         self._file: UncachedFile | None = None
         self._operation: asyncio.Future[None] | None = None
         self._committed = False
-        self._discarding: asyncio.Future[None] | None = None
 
     @property
     def held_bytes(self) -> int:
@@ -67,10 +66,13 @@ class StagedFile:
         self._committed = True
 
     async def discard(self) -> None:
-        """Remove the file's own name; what was stored stays."""
-        if self._discarding is None:
-            self._discarding = asyncio.ensure_future(self._discard())
-        await asyncio.shield(self._discarding)
+        """Remove the file's own name; what was stored stays. Not to be cancelled."""
+        if self._operation is None:
+            return
+        await asyncio.wait([self._operation])
+        with understood_disk_errors():
+            # To free what a file holds may take long, so those that hold it go one by one.
+            await (self._removal(self) if self._committed else self._in_thread(self.remove))
 
     def remove(self) -> None:
         """What `discard` does at last. Blocks."""
@@ -88,14 +90,6 @@ class StagedFile:
         if self._file is None:
             await self._in_thread(self._open)
         await wrap(self._file, executor=self._executor).writelines(data)
-
-    async def _discard(self) -> None:
-        if self._operation is None:
-            return
-        await asyncio.wait([self._operation])
-        with understood_disk_errors():
-            # To free what a file holds may take long, so those that hold it go one by one.
-            await (self._removal(self) if self._committed else self._in_thread(self.remove))
 
     def _in_thread(self, function: Callable[..., None], *args: object) -> asyncio.Future[None]:
         return asyncio.get_running_loop().run_in_executor(self._executor, function, *args)
