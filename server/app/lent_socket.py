@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +11,6 @@ LEND_SOCKET = "forgesyte.lend_socket"
 """The key among the extensions of an ASGI scope of a function that lends the request's socket to
 a thread, or answers None when there is no large body that could be read from it now."""
 
-PIECE_BYTES = 512 * 1024
 PATIENCE_SECONDS = 0.005
 TURN_SECONDS = 0.02
 
@@ -28,6 +27,7 @@ class LentSocket:
         self._give_back = give_back
         self._reading = threading.Lock()
         self._returned = False
+        self._until = time.monotonic() + TURN_SECONDS
         connection.settimeout(PATIENCE_SECONDS)
 
     def __enter__(self) -> Self:
@@ -44,19 +44,21 @@ class LentSocket:
             self._connection.close()
         self._give_back(self._left)
 
-    def pieces(self) -> Iterator[bytes]:
-        """What comes of the body, for as long as it comes quickly, but not long. Blocks."""
-        until = time.monotonic() + TURN_SECONDS
-        while time.monotonic() < until and (piece := self._read()):
-            yield piece
+    def read_into(self, memory: memoryview) -> int:
+        """Fill the memory, but not beyond the body's end, for as long as something comes quickly;
+        how much of it is filled. Blocks."""
+        filled = 0
+        while time.monotonic() < self._until and (count := self._read(memory[filled:])):
+            filled += count
+        return filled
 
-    def _read(self) -> bytes:
+    def _read(self, memory: memoryview) -> int:
         with self._reading:
-            if self._returned or not self._left:
-                return b""
+            if self._returned:
+                return 0
             try:
-                piece = self._connection.recv(min(PIECE_BYTES, self._left))
+                count = self._connection.recv_into(memory[: self._left])
             except OSError:  # nothing comes, or the connection is broken, as the loop will see
-                return b""
-            self._left -= len(piece)
-            return piece
+                return 0
+            self._left -= count
+            return count

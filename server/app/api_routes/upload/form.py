@@ -4,13 +4,16 @@ A form as clients write it (RFC 7578, RFC 2046 section 5.1): of a part its name 
 whatever else a header says is neither decoded nor judged. What may grow is held against a limit.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from python_multipart.multipart import parse_options_header
 
+from app.api_routes.upload.uncached_file import BLOCK_BYTES, BlockMemory
 from app.core.errors import InvalidUpload, UploadTooLarge
+from app.lent_socket import LentSocket
 
 KIB = 1024
+PIECE_BYTES = 512 * KIB
 MAX_PARTS = 16
 MAX_BOUNDARY_BYTES = 256
 MAX_HEADER_BYTES = 16 * KIB  # of one part
@@ -78,9 +81,15 @@ class MultipartForm:
             )
         return self._file_data
 
-    def feed_each(self, chunks: Iterable[bytes]) -> Iterator[memoryview]:
-        for chunk in chunks:
-            yield from self.feed(chunk)
+    def feed_from(self, connection: LentSocket) -> Iterator[memoryview]:
+        """The same of what comes over the connection quickly; each is gone when the next is asked
+        for. Most are whole blocks of the file, and begin in memory where a block may. Blocks."""
+        blocks = BlockMemory(PIECE_BYTES)
+        while count := connection.read_into(blocks.view[: PIECE_BYTES - self._beyond_a_block()]):
+            if self._goes_on_with_file(blocks, count):
+                yield self._count_file_data(blocks.view[:count])
+            else:
+                yield from self.feed(bytes(blocks.view[:count]))
 
     def finish(self) -> None:
         """Call when the body has ended."""
@@ -120,6 +129,18 @@ class MultipartForm:
         self._in_header = False
         return end + len(EMPTY_LINE)
 
+    def _beyond_a_block(self) -> int:
+        return (self.file_size or 0) % BLOCK_BYTES
+
+    def _goes_on_with_file(self, blocks: BlockMemory, count: int) -> bool:
+        """Whether all of it belongs to the file, and nothing else is to be thought of."""
+        if not self._in_file or self._unread or self._head is not None:
+            return False
+        if blocks.find(self._delimiter, count) >= 0:
+            return False
+        end = bytes(blocks.view[max(0, count - len(self._delimiter)) : count])
+        return beginning_at_the_end(end, 0, self._delimiter) == len(end)
+
     def _begin_part(self, header: bytes) -> None:
         self._parts += 1
         if self._parts > MAX_PARTS:
@@ -145,15 +166,19 @@ class MultipartForm:
             self._value += data[start:end]
 
     def _add_file_data(self, data: memoryview) -> None:
-        assert self.file_size is not None
-        self.file_size += len(data)
-        if self.file_size > self._max_file_bytes:
-            raise UploadTooLarge.than(self._max_file_bytes)
+        self._count_file_data(data)
         if self._head is not None:
             self._head += data[: self._head_bytes - len(self._head)]
             if len(self._head) == self._head_bytes:
                 self._judge_head()
         self._file_data.append(data)
+
+    def _count_file_data(self, data: memoryview) -> memoryview:
+        assert self.file_size is not None
+        self.file_size += len(data)
+        if self.file_size > self._max_file_bytes:
+            raise UploadTooLarge.than(self._max_file_bytes)
+        return data
 
     def _judge_head(self) -> None:
         if self._head is not None:

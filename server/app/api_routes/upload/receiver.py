@@ -100,7 +100,7 @@ class UploadReceiver:
             more = message.get("more_body", False)
             if more and len(body) >= QUICK_BYTES and (lent := lend()) is not None:
                 with lent:
-                    await file.write(form.feed_each(lent.pieces()))
+                    await file.write(form.feed_from(lent))
             elif file.held_bytes >= self._piece_bytes():
                 await file.write()
 

@@ -1,8 +1,8 @@
 """Writing a file past the page cache."""
 
+import ctypes
 import errno
 import fcntl
-import mmap
 import os
 from collections.abc import Iterable
 from io import FileIO
@@ -29,10 +29,13 @@ class UncachedFile(FileIO):
         self._rest = b""
 
     def writelines(self, lines: "Iterable[ReadableBuffer]", /) -> None:
-        piece = memoryview(mmap.mmap(-1, PIECE_BYTES))  # which begins at a page
+        piece = BlockMemory(PIECE_BYTES).view
         filled = copy_into(piece, memoryview(self._rest))
         for line in lines:
             left = memoryview(line)
+            if not filled and is_whole_blocks(left):
+                self._write_all(left)
+                continue
             while left:
                 count = copy_into(piece[filled:], left)
                 left, filled = left[count:], filled + count
@@ -63,6 +66,29 @@ class UncachedFile(FileIO):
         flags = fcntl.fcntl(self.fileno(), fcntl.F_GETFL)
         fcntl.fcntl(self.fileno(), fcntl.F_SETFL, flags & ~os.O_DIRECT)
         return bool(flags & os.O_DIRECT)
+
+
+class BlockMemory:
+    """So many bytes of memory that begin where a block may."""
+
+    def __init__(self, size: int) -> None:
+        self._buffer = bytearray(size + BLOCK_BYTES)
+        whole = memoryview(self._buffer)
+        self._start = -address_of(whole) % BLOCK_BYTES
+        self.view = whole[self._start :][:size]
+
+    def find(self, wanted: bytes, end: int) -> int:
+        """Where it is in the first `end` bytes, or -1."""
+        found = self._buffer.find(wanted, self._start, self._start + end)
+        return found - self._start if found >= 0 else -1
+
+
+def is_whole_blocks(data: memoryview) -> bool:
+    return not (data.readonly or len(data) % BLOCK_BYTES or address_of(data) % BLOCK_BYTES)
+
+
+def address_of(memory: memoryview) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory)) if memory else 0
 
 
 def copy_into(room: memoryview, data: memoryview) -> int:
