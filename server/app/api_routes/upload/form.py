@@ -13,7 +13,7 @@ from app.core.errors import InvalidUpload, UploadTooLarge
 from app.lent_socket import LentSocket
 
 KIB = 1024
-PIECE_BYTES = 512 * KIB
+PIECE_BYTES = 640 * KIB  # received by a thread, and written at once
 MAX_PARTS = 16
 MAX_BOUNDARY_BYTES = 256
 MAX_HEADER_BYTES = 16 * KIB  # of one part

@@ -95,10 +95,11 @@ class UploadReceiver:
         more = True
         while more:
             message = await self._next_message(request)
-            body: bytes = message.get("body", b"")
+            body: bytes = message.pop("body", b"")
             file.hold(form.feed(body))
+            is_quick, body = len(body) >= QUICK_BYTES, b""  # whose memory is free for what follows
             more = message.get("more_body", False)
-            if more and len(body) >= QUICK_BYTES and (lent := lend()) is not None:
+            if more and is_quick and (lent := lend()) is not None:
                 with lent:
                     await file.write(form.feed_from(lent))
             elif file.held_bytes >= self._piece_bytes():

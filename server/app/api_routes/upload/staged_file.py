@@ -57,8 +57,7 @@ class StagedFile:
 
     async def write(self, data: Iterable[memoryview] = ()) -> None:
         """Write what is held, and then `data`, which is iterated over in a thread."""
-        held, self._held = memoryview(self._held), bytearray()
-        await self._run(asyncio.ensure_future(self._write(chain([held], data))))
+        await self._run(asyncio.ensure_future(self._write(chain(self._take_held(), data))))
 
     async def commit(self, storage: StorageService, key: str) -> None:
         """Flush all of it to disk, and store it under the key."""
@@ -80,6 +79,10 @@ class StagedFile:
             with suppress(OSError):  # what the disk refused before is of no use to anyone now
                 self._file.close()
         self.path.unlink(missing_ok=True)
+
+    def _take_held(self) -> Iterator[memoryview]:
+        held, self._held = self._held, bytearray()
+        yield memoryview(held)
 
     async def _run(self, operation: asyncio.Future[None]) -> None:
         self._operation = operation
