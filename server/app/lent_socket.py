@@ -27,7 +27,7 @@ class LentSocket:
         self._give_back = give_back
         self._reading = threading.Lock()
         self._returned = False
-        self._until = time.monotonic() + TURN_SECONDS
+        self._until = 0.0
         connection.settimeout(PATIENCE_SECONDS)
 
     def __enter__(self) -> Self:
@@ -47,6 +47,7 @@ class LentSocket:
     def read_into(self, memory: memoryview) -> int:
         """Fill the memory, but not beyond the body's end, for as long as something comes quickly;
         how much of it is filled. Blocks."""
+        self._until = self._until or time.monotonic() + TURN_SECONDS
         filled = 0
         while time.monotonic() < self._until and (count := self._read(memory[filled:])):
             filled += count

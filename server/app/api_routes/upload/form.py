@@ -87,6 +87,7 @@ class MultipartForm:
         blocks = BlockMemory(PIECE_BYTES)
         while count := connection.read_into(blocks.view[: PIECE_BYTES - self._beyond_a_block()]):
             if self._goes_on_with_file(blocks, count):
+                self._body_bytes += count
                 yield self._count_file_data(blocks.view[:count])
             else:
                 yield from self.feed(bytes(blocks.view[:count]))
