@@ -491,7 +491,7 @@ def native_threads() -> int:
 
 
 def test_importing_the_service_loads_nothing_heavy() -> None:
-    heavy = ("av", "cv2", "numpy", "onnxruntime", "rapidocr", "simplejpeg", "zxingcpp")
+    heavy = ("av", "cv2", "numpy", "onnxruntime", "simplejpeg", "zxingcpp")
     code = (
         "import sys; import app.services.video_file_pipeline_service, "
         "app.services.pipelines.registry; "

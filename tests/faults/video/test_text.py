@@ -1,9 +1,10 @@
 """Frames that text recognition must get through, or refuse, in bounded time and memory."""
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from tests.clips import encode_clip
 from tests.services.pipelines.drawing import Picture, font, page
+from tests.support.client import submit, wait_for
+from tests.support.footage import clip
+from tests.support.server import ServerProcess
 
 LARGEST = (4320, 8192, 3)
 MIB = 1024 * 1024
@@ -111,3 +116,28 @@ def test_sides_that_differ_too_much_are_refused(tmp_path: Path) -> None:
     for shape in ((16, 65_536, 3), (65_536, 16, 3)):
         ended = outcome(np.full(shape, 255, np.uint8), tmp_path)
         assert f"{shape[1]} x {shape[0]} pixels" in ended.said
+
+
+def slides(folder: Path) -> Path:
+    lines = [f"{n} {'All the words there are ' * 2}" for n in range(8)]
+    pages = [page(lines, 28 + n % 9, 720, 1280) for n in range(8)]
+    return encode_clip(folder / "slides.mp4", pages)
+
+
+@pytest.fixture
+def two_processors() -> Iterator[None]:
+    """For processes that are started: so many frames are looked at at a time."""
+    usable = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(usable)[:2])
+    yield
+    os.sched_setaffinity(0, usable)
+
+
+@pytest.mark.usefixtures("two_processors")
+def test_memory_does_not_grow_from_job_to_job(tmp_path: Path) -> None:
+    text, film = slides(tmp_path), clip("bigbuckbunny.mp4")
+    with ServerProcess(tmp_path / "data") as server:
+        idle = server.rss()
+        for video in (text, film, text):
+            wait_for(server.base_url, submit(server.base_url, video, "ocr"), 100)
+            assert server.peak_rss() - idle < 300e6

@@ -2,20 +2,24 @@ import logging
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from shutil import copytree
+from time import sleep
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from app.core.errors import PipelineError
-from app.services.pipelines import model_files, ocr
+from app.services.pipelines import model_files, model_session, text_detector, text_reader
 from app.services.pipelines.known_lines import Crop, KnownLines, Line
 from app.services.pipelines.ocr import OcrPipeline
 from app.services.pipelines.registry import PipelineRegistry
-from app.services.pipelines.text_engine import TextEngine
+from app.services.pipelines.text_detector import TextDetector
+from app.services.pipelines.text_reader import TextReader
 from app.services.video_file_pipeline_service import VideoFilePipelineService
 from tests.clips import encode_clip
 from tests.fixtures.make_tiny_mp4 import TINY_MP4
@@ -91,17 +95,34 @@ def test_a_single_narrow_digit_and_text_that_runs_downwards(pipeline: OcrPipelin
     assert sorted(pipeline({"frame": frame})["text"].split("\n")) == ["1", "Hotel"]
 
 
-def test_what_is_dear_to_load_serves_the_next_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    engines = []
-    monkeypatch.setattr(OcrPipeline, "_idle", [])
-    monkeypatch.setattr(ocr, "TextEngine", lambda: engines.append(1))
+def test_all_threads_share_what_is_dear_to_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
 
-    first, second = OcrPipeline(), OcrPipeline()
-    first.close()
-    second.close()
-    OcrPipeline()
+    def open_slowly(path: Path, *_: object, **__: object) -> None:
+        opened.append(path.name)
+        sleep(0.05)
 
-    assert len(engines) == 2
+    forget_models()
+    monkeypatch.setattr(model_session, "InferenceSession", open_slowly)
+    with ThreadPoolExecutor(4) as threads:
+        for made in [threads.submit(OcrPipeline) for _ in range(4)]:
+            made.result()
+    forget_models()
+
+    assert opened == [text_detector.MODEL.name, text_reader.MODEL.name]
+
+
+def forget_models() -> None:
+    model_session._open.cache_clear()
+    text_reader._characters.cache_clear()
+
+
+def test_of_too_many_lines_the_surest_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = page(LINES)
+    frame[40:72] = cv2.GaussianBlur(frame[40:72], (25, 25), 7)  # the first line
+    monkeypatch.setattr(text_detector, "MOST_LINES", 2)
+
+    assert sorted(corners[0, 1] > 90 for corners in TextDetector().find(frame)) == [True, True]
 
 
 @pytest.mark.parametrize("shape", [(480, 640, 3), (1, 1, 3), (2, 2, 3), (2, 500, 3), (500, 2, 3)])
@@ -121,7 +142,7 @@ def test_a_frame_without_text_is_nothing_to_talk_about(
 
 
 def test_a_frame_too_wide_to_look_at_is_no_frame_without_text(pipeline: OcrPipeline) -> None:
-    with pytest.raises(PipelineError, match="look for text in a frame of 40000 x 40 pixels"):
+    with pytest.raises(PipelineError, match="frame of 40000 x 40 pixels is too long"):
         pipeline({"frame": np.full((40, 40_000, 3), 255, np.uint8)})
 
 
@@ -153,13 +174,13 @@ def test_lines_are_read_once_with_the_answers_of_reading_each(
     """One line after another is typed; what stays is not read again."""
     typed = [page([*LINES, "Change here for all stations"[: n + 8]]) for n in range(20)]
     read: list[Crop] = []
-    plainly = TextEngine.read
+    plainly = TextReader.read
 
-    def counting(self: TextEngine, crop: Crop) -> Line:
+    def counting(self: TextReader, crop: Crop) -> Line:
         read.append(crop)
         return plainly(self, crop)
 
-    monkeypatch.setattr(TextEngine, "read", counting)
+    monkeypatch.setattr(TextReader, "read", counting)
     service = VideoFilePipelineService(PipelineRegistry())
     for video in (encode_clip(tmp_path / "typed.mp4", typed), clip("bikes.mp4")):
         known = service.run_on_file(video, "ocr", 1, 30)
@@ -173,12 +194,13 @@ def test_lines_are_read_once_with_the_answers_of_reading_each(
 
 
 @pytest.fixture
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the models that a fresh server would read."""
     folder = copytree(Path(model_files.__file__).with_name("models"), tmp_path / "models")
     monkeypatch.setattr(model_files, "_FOLDER", folder)
-    monkeypatch.setattr(OcrPipeline, "_idle", [])
-    return folder
+    forget_models()
+    yield folder
+    forget_models()
 
 
 def change_a_byte(path: Path) -> None:

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from app.services.pipelines.model_files import ModelFile
+from app.services.pipelines.model_session import session_of
 from app.services.video.payload import FramePayload
 from app.services.video.picture import Image
 
@@ -73,7 +73,7 @@ class ObjectsPipeline:
     )
 
     def __init__(self) -> None:
-        self._session = _session()
+        self._session = session_of(MODEL)
         self._labels = _labels()
 
     def __call__(self, payload: FramePayload) -> dict[str, Any]:
@@ -108,17 +108,6 @@ class ObjectsPipeline:
             "confidence": round(float(found.confidences[n]), 4),
             "bbox": {"x": left, "y": top, "width": right - left, "height": bottom - top},
         }
-
-
-@functools.cache
-def _session() -> onnxruntime.InferenceSession:
-    """Any number of threads may run it at a time."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(
-        MODEL.checked(), options, providers=["CPUExecutionProvider"]
-    )
 
 
 @functools.cache

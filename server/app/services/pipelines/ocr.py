@@ -4,21 +4,20 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, ClassVar
 
+from app.core.heaps import give_back
+from app.services.pipelines import text_detector, text_reader
 from app.services.pipelines.known_lines import KnownLines, Line
+from app.services.pipelines.line_pictures import cut_out
 from app.services.pipelines.reading_order import Corners, reading_order
-from app.services.pipelines.text_engine import (
-    CHARACTERS,
-    DETECTOR,
-    RECOGNISER,
-    TextEngine,
-    cut_out,
-)
+from app.services.pipelines.text_detector import TextDetector
+from app.services.pipelines.text_reader import TextReader
 
 LEAST_CONFIDENCE = 0.8
 """What is read with less is no text: shapes, and blurs of which one word in twenty is right."""
 SQUARES = frozenset("□■口回")
 """What the corners of a QR code are taken for, however clearly."""
-LIBRARIES = ("rapidocr", "onnxruntime", "opencv-python-headless")
+LIBRARIES = ("onnxruntime", "opencv-python-headless")
+FILES = (text_detector.MODEL, text_reader.MODEL, text_reader.CHARACTERS)
 
 
 class OcrPipeline:
@@ -35,32 +34,28 @@ class OcrPipeline:
     version = ", ".join(
         [
             *(f"{name} {version(name)}" for name in LIBRARIES),
-            *(f"{file.name} {file.sha256}" for file in (DETECTOR, RECOGNISER, CHARACTERS)),
+            *(f"{file.name} {file.sha256}" for file in FILES),
         ]
     )
 
-    # Making one takes a tenth of a second; it remembers nothing of the pictures that it has seen.
-    _idle: ClassVar[list[TextEngine]] = []
     # Of one job, whose frames are shared out among threads.
     _known: ClassVar[KnownLines] = KnownLines()
 
     def __init__(self) -> None:
-        try:
-            self._engine = self._idle.pop()
-        except IndexError:
-            self._engine = TextEngine()
+        self._detector = TextDetector()
+        self._reader = TextReader()
 
     def __call__(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         frame = payload["frame"]
-        found = self._engine.find(frame)
+        found = self._detector.find(frame)
         crops = (cut_out(frame, corners) for corners in found)
-        lines = self._known.read(crops, self._engine.read)
+        lines = self._known.read(crops, self._reader.read)
         blocks = _blocks(found, lines)
         return {"text": "\n".join(block["text"] for block in blocks), "blocks": blocks}
 
     def close(self) -> None:
-        self._idle.append(self._engine)
         self._known.clear()
+        give_back()
 
 
 def _blocks(found: list[Corners], lines: list[Line]) -> list[dict[str, Any]]:
