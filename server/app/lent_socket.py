@@ -4,8 +4,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 LEND_SOCKET = "forgesyte.lend_socket"
 """The key among the extensions of an ASGI scope of a function that lends the request's socket to
@@ -17,7 +15,8 @@ TURN_SECONDS = 0.02
 
 class LentSocket:
     """A socket with `left` bytes of a body still to come, for a thread to read while the event
-    loop does not; `give_back` is told in the end how many are left then."""
+    loop does not; `give_back` is told in the end how many are left then. Whom it is lent to closes
+    it."""
 
     def __init__(
         self, connection: socket.socket, left: int, give_back: Callable[[int], None]
@@ -30,15 +29,8 @@ class LentSocket:
         self._until = 0.0
         connection.settimeout(PATIENCE_SECONDS)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Give the socket back."""
         with self._reading:  # a thread whose caller was cancelled may still be at it
             self._returned = True
             self._connection.close()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -100,7 +100,7 @@ class UploadReceiver:
             is_quick, body = len(body) >= QUICK_BYTES, b""  # whose memory is free for what follows
             more = message.get("more_body", False)
             if more and is_quick and (lent := lend()) is not None:
-                with lent:
+                with closing(lent):
                     await file.write(form.feed_from(lent))
             elif file.held_bytes >= self._piece_bytes():
                 await file.write()

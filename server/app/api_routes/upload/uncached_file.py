@@ -33,8 +33,10 @@ class UncachedFile(FileIO):
         filled = copy_into(piece, memoryview(self._rest))
         for line in lines:
             left = memoryview(line)
-            if not filled and is_whole_blocks(left):
+            if not filled % BLOCK_BYTES and is_whole_blocks(left):
+                self._write_all(piece[:filled])
                 self._write_all(left)
+                filled = 0
                 continue
             while left:
                 count = copy_into(piece[filled:], left)
