@@ -2,8 +2,6 @@
 
 import os
 
-from app.core.heaps import share_heaps
-
 # The environment is changed here, before there are threads, and never while a server runs: the C
 # library lets a thread crash that reads it meanwhile.
 
@@ -16,5 +14,3 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 _others = str(max(1, len(os.sched_getaffinity(0)) - 1))
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, _others)
-
-share_heaps()

@@ -18,6 +18,7 @@ from app.core.database_place import find_misplaced, way_to
 from app.core.database_thread import DatabaseThread
 from app.core.error_messages import describe
 from app.core.errors import DatabaseError, StartupError
+from app.core.heaps import share_heaps
 from app.core.settings import DATABASE_NAME, Settings, database_path
 from app.services.job_store import JobStore, NewJob
 from app.services.pipelines.registry import PipelineRegistry
@@ -76,6 +77,7 @@ class Runtime:
         Raises:
             StartupError: one line on what is in the way.
         """
+        share_heaps()
         await asyncio.to_thread(self._open)
         loop = asyncio.create_task(self.worker.run_forever(), name="worker loop")
         loop.add_done_callback(self._on_loop_done)
