@@ -20,7 +20,7 @@ EXPLAINED = """
 Exit codes:
 0  done
 1  a job has failed, or a file cannot be read or written
-2  wrong usage
+2  wrong usage, a file that is not there included
 3  the server cannot be reached, or cannot start
 4  the server refuses the file, the pipeline or the id
 5  there is no such job, or it has no results yet
