@@ -105,7 +105,8 @@ class Display:
 
     def print_table(self, table: Table) -> None:
         """Wrapped to the width of the terminal that standard output is."""
-        self._console.print(table)
+        with self._drawing:
+            self._console.print(table)
 
 
 def is_pipe(descriptor: int) -> bool:
