@@ -30,7 +30,7 @@ class HttpProtocol(HttpToolsProtocol):
     """How much is still to come of a body that goes past the parser."""
 
     def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
+        """The rest of a body that was answered before keeps no connection open."""
         rest = memoryview(self._pass_body(data) if self._body_left else data)
         try:
             while rest:
@@ -39,14 +39,19 @@ class HttpProtocol(HttpToolsProtocol):
             self.logger.warning(INVALID_REQUEST)
             self.send_400_response(INVALID_REQUEST)
 
+    def on_message_begin(self) -> None:
+        self._unset_keepalive_if_required()
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
+        self._unset_keepalive_if_required()
         if not self.parser.should_upgrade():
+            super().on_headers_complete()
             length = int(dict(self.headers).get(b"content-length", 0))
             if length > LARGE_BODY_BYTES:
                 self._body_left = length
                 if self.scheme == "http":
                     self.scope["extensions"] = {LEND_SOCKET: self._lend_socket}  # type: ignore[dict-item]
-            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         if self._body_left:

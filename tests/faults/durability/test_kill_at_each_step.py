@@ -54,7 +54,7 @@ COMMIT = [
     Step("fsync,fdatasync", f"{WAL}>", path=WAL),
 ]
 SUBMIT = [
-    Step("writev", ".part>"),
+    Step("write", ".part>"),
     Step("fsync", ".part>"),
     Step("link,linkat", ".part"),
     Step("fsync", f"{VIDEOS}>", path=VIDEOS),

@@ -120,6 +120,10 @@ def on_every_stack(tmp_path: Path) -> Callable[..., None]:
     return run
 
 
+MORE_THAN_IS_HELD = 1024 * 1024
+"""In memory, of an upload that has not been written yet."""
+
+
 @contextmanager
 def upload_in_flight(server: ServerProcess, video: bytes) -> Iterator[socket.socket]:
     """A connection on which the most part of an upload has been sent, and taken in."""
@@ -130,7 +134,7 @@ def upload_in_flight(server: ServerProcess, video: bytes) -> Iterator[socket.soc
         '--x\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
     )
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
-        connection.sendall(head.encode() + video)
+        connection.sendall(head.encode() + video + bytes(MORE_THAN_IS_HELD))
         incoming = server.data_dir / VIDEOS / ".incoming"
         wait_until(lambda: any(incoming.iterdir()), 30, "The upload's first bytes on disk")
         yield connection

@@ -131,6 +131,17 @@ def test_a_body_that_nobody_reads_is_passed_over(server: ServerProcess) -> None:
     assert exchange(server, head + bytes(3 * MIB)) == (["404", "422"], [])
 
 
+def test_a_body_that_comes_after_its_answer_keeps_no_connection_open(tmp_path: Path) -> None:
+    head = request_head(MIB).replace(b"/video/submit", b"/nowhere")
+    args = ["--timeout-keep-alive", "1"]
+    with ServerProcess(tmp_path / "data", args=args) as server, connect(server.port) as connection:
+        connection.sendall(head + bytes(1000))
+        assert read_answer(connection).status == 404
+        connection.sendall(bytes(MIB - 1000))
+        connection.settimeout(4 * 1)
+        assert connection.recv(1) == b""
+
+
 @pytest.mark.parametrize(
     ("late", "detail"),
     [

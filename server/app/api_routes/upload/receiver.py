@@ -89,9 +89,8 @@ class UploadReceiver:
             raise UploadTooLarge.than(self._max_file_bytes)
 
     async def _receive_body(self, request: Request, form: MultipartForm, file: StagedFile) -> None:
-        lend: Callable[[], LentSocket | None] = request.scope.get("extensions", {}).get(
-            LEND_SOCKET, lambda: None
-        )
+        extensions = request.scope.get("extensions") or {}
+        lend: Callable[[], LentSocket | None] = extensions.get(LEND_SOCKET, lambda: None)
         more = True
         while more:
             message = await self._next_message(request)
