@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.core.database import build_engine, migrate
 
 PROBES = {  # succeed where the named power is at hand
-    "strace": ["sh", "-c", "sleep 0.2 & exec strace -qq -o /dev/null -p $!"],
+    "strace": ["sh", "-c", "sleep 3 & exec strace -qq -o /dev/null -p $!"],
     "cc": ["cc", "--version"],
     "namespaces": ["unshare", "--net", "ip", "link", "set", "lo", "up"],
     "mounts": ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"],
