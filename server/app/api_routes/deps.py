@@ -38,8 +38,14 @@ async def services(request: Request) -> Services:
     return started(request.app)
 
 
-def started(app: FastAPI) -> Services:
+def services_of(app: FastAPI) -> Services | None:
+    """None before the start, and after the end."""
     found: Services | None = getattr(app.state, "services", None)
+    return found
+
+
+def started(app: FastAPI) -> Services:
+    found = services_of(app)
     if found is None:
         raise Unavailable(
             "The application was not started: its lifespan has to run before it can answer, as "
@@ -67,13 +73,13 @@ def upload_receiver(request: Request) -> UploadReceiver:
 
 def allowed_origins(app: FastAPI) -> tuple[str, ...]:
     """The origins whose pages may ask, "*" for all; none before the start."""
-    found: Services | None = getattr(app.state, "services", None)
+    found = services_of(app)
     return found.cors_origins if found else ()
 
 
 def pipeline_ids(app: FastAPI) -> list[str]:
     """The pipelines that there are; none before the start."""
-    found: Services | None = getattr(app.state, "services", None)
+    found = services_of(app)
     return found.pipelines.ids() if found else []
 
 
