@@ -27,12 +27,12 @@ def session_of(model: ModelFile) -> InferenceSession:
 
 
 @contextmanager
-def failing(to_do: str) -> Iterator[None]:
+def failing(sentence: str) -> Iterator[None]:
     """Say what could not be done: ONNX Runtime tells of its own source code."""
     try:
         yield
     except Exception as error:
-        raise PipelineError(f"PP-OCR cannot {to_do} ({type(error).__name__}).") from error
+        raise PipelineError(f"{sentence} ({type(error).__name__}).") from error
 
 
 @cache

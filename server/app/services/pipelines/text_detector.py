@@ -79,7 +79,7 @@ class TextDetector:
         """
         height, width, _ = picture.shape
         seen = _scaled(picture)
-        with failing(f"look for text in a frame of {width} x {height} pixels"):
+        with failing(f"PP-OCR cannot look for text in a frame of {width} x {height} pixels"):
             (maps,) = self._session.run(None, {"x": model_input(seen.picture)})
         scale = np.array([width / seen.picture.shape[1], height / seen.height], np.float32)
         found = []

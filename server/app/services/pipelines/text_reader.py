@@ -52,7 +52,7 @@ class TextReader:
         """The text of the likeliest character at each step (connectionist temporal
         classification), and the mean of how likely they are."""
         height, width, _ = crop.shape
-        with failing(f"read a line of {width} x {height} pixels"):
+        with failing(f"PP-OCR cannot read a line of {width} x {height} pixels"):
             (steps,) = self._session.run(None, {"x": _input(crop)})
         classes = steps[0].argmax(axis=1)
         begins = np.diff(classes, prepend=0) != 0
