@@ -1,5 +1,7 @@
 // The list of uploads and jobs. Rows stay the same elements, so that the focus stays where it is.
 
+import { element } from "./element.js";
+
 const WORDS = {
   pending: "pending: waits for its turn",
   running: "running: its frames are looked at",
@@ -73,8 +75,4 @@ export class JobRows {
   #button(title, onclick) {
     return element("button", { textContent: "×", title, ariaLabel: title, onclick });
   }
-}
-
-function element(kind, properties = {}) {
-  return Object.assign(document.createElement(kind), properties);
 }

@@ -1,6 +1,7 @@
 // A list of any length, of which only the rows in sight are in the page.
 
 import { colourOf } from "./colours.js";
+import { element } from "./element.js";
 
 const ROW = 48; // pixels, as in page.css
 const TALLEST = 8_000_000; // what browsers can scroll
@@ -11,7 +12,7 @@ const TALLEST = 8_000_000; // what browsers can scroll
  */
 export class FoundList {
   #box;
-  #space = document.createElement("div");
+  #space = element("div", { className: "space", role: "presentation" });
   #options;
   #count = 0;
   #active = 0;
@@ -23,8 +24,6 @@ export class FoundList {
   constructor(box, options) {
     this.#box = box;
     this.#options = options;
-    this.#space.className = "space";
-    this.#space.role = "presentation";
     box.append(this.#space);
     box.addEventListener("scroll", () => this.#fetch());
     box.addEventListener("keydown", (event) => this.#onKey(event));
@@ -82,22 +81,22 @@ export class FoundList {
   }
 
   #option(row, position) {
-    const option = document.createElement("div");
-    const label = document.createElement("b");
-    const where = document.createElement("small");
-    label.textContent = row.label;
-    where.textContent = this.#options.explain(row);
-    option.append(label, where);
-    option.id = `found-${position}`;
-    option.role = "option";
-    option.title = row.label;
-    option.ariaSelected = String(position === this.#active);
-    option.ariaSetSize = String(this.#count);
-    option.ariaPosInSet = String(position + 1);
+    const option = element("div", {
+      id: `found-${position}`,
+      role: "option",
+      title: row.label,
+      ariaSelected: String(position === this.#active),
+      ariaSetSize: String(this.#count),
+      ariaPosInSet: String(position + 1),
+      onclick: () => this.#choose(position, row),
+    });
+    option.append(
+      element("b", { textContent: row.label }),
+      element("small", { textContent: this.#options.explain(row) }),
+    );
     this.#markOption(option, row);
     option.style.top = `${this.#box.scrollTop + (position - this.#top) * ROW}px`;
     option.style.borderLeftColor = colourOf(row.label);
-    option.onclick = () => this.#choose(position, row);
     return option;
   }
 
