@@ -22,7 +22,6 @@ export class JobView {
   #job = null;
   #status; // what is shown is that of this status
   #results = null; // an Asking
-  #frames = 0; // of the results
   #ahead = null; // FindingsAhead of these
   #asked = 0; // how often for the timeline
   #file = null;
@@ -64,7 +63,7 @@ export class JobView {
   #forget() {
     this.#results?.end();
     this.#results = this.#ahead = null;
-    this.#frames = 0;
+    this.#player.frames = 0;
     this.#on.found.hidden = this.#on.timeline.hidden = true;
     for (const id of ["position", "timeline-note", "summary"]) this.#on[id].textContent = "";
     this.#on.narrow.value = "";
@@ -102,7 +101,7 @@ export class JobView {
   }
 
   async #showResults(frames) {
-    this.#frames = this.#player.frames = frames;
+    this.#player.frames = frames;
     this.#ahead = new FindingsAhead(this.#results, frames, () => this.#drawFindings());
     this.#say("job-message", frames ? "" : "The results are of no frame.");
     this.#on.found.hidden = this.#on.timeline.hidden = frames === 0;
@@ -131,11 +130,11 @@ export class JobView {
 
   /** Whether the file may be that of the results, once both are there. */
   #compare() {
-    const count = this.#player.times?.length;
-    if (!count || !this.#frames || count === this.#frames) return;
+    const { times, frames } = this.#player;
+    if (!times?.length || !frames || times.length === frames) return;
     this.#say(
       "picture-message",
-      `This file has ${count} frames, but the results are of ${this.#frames}: ` +
+      `This file has ${times.length} frames, but the results are of ${frames}: ` +
         "it is another video, or boxes may stand on the wrong frame.",
     );
   }
@@ -156,7 +155,7 @@ export class JobView {
     if (!results || asked !== this.#asked || this.#on.timeline.hidden) return;
     const drawn = await results.ask("timeline", this.#timeline.columns);
     if (results !== this.#results) return;
-    this.#timeline.show(drawn, this.#frames);
+    this.#timeline.show(drawn, this.#player.frames);
     this.#say("timeline-note", missing(drawn));
   }
 
@@ -182,7 +181,7 @@ export class JobView {
 
   #describe(frame) {
     if (frame === null) return "between two frames";
-    const count = this.#player.times?.length ?? this.#frames;
+    const { count } = this.#player;
     return count ? `frame ${frame} of 0–${count - 1}${this.#time(frame)}` : "";
   }
 
@@ -223,7 +222,7 @@ export class JobView {
     if (!this.#job || event.ctrlKey || event.metaKey || event.altKey) return;
     if (target.matches("input, select, textarea") || (key === " " && target.matches("button")))
       return;
-    const last = (this.#player.times?.length ?? this.#frames) - 1;
+    const last = this.#player.count - 1;
     const moves = {
       ArrowLeft: () => this.#player.step(-1),
       ArrowRight: () => this.#player.step(1),

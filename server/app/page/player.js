@@ -10,7 +10,7 @@ export class Player {
   shown = 0; // the one that is shown; null if the picture is none of the frames
   times = null; // seconds, of each frame; null until a file is open
   size = null; // of a frame, in pixels: {width, height}
-  frames = 0; // how many there are, when no file tells
+  frames = 0; // of the results
   #index = new Asking("frame_times_worker.js"); // loaded while the server is there
   #video;
   #onFrame;
@@ -101,8 +101,9 @@ export class Player {
 
   /** The frame nearest to that time, unless it is further than that. */
   #indexAt(time, furthest) {
-    const after = this.times.findIndex((other) => other >= time);
-    const candidates = after < 0 ? [this.times.length - 1] : after ? [after - 1, after] : [0];
+    const after = firstFrom(this.times, time);
+    const last = this.times.length - 1;
+    const candidates = after > last ? [last] : after ? [after - 1, after] : [0];
     const distance = (index) => Math.abs(this.times[index] - time);
     const nearest = candidates.reduce((a, b) => (distance(b) < distance(a) ? b : a));
     return distance(nearest) <= furthest ? nearest : null;
@@ -114,7 +115,7 @@ export class Player {
   }
 
   goTo(index) {
-    const frame = Math.max(0, Math.min(index, (this.times?.length ?? this.frames) - 1));
+    const frame = Math.max(0, Math.min(index, this.count - 1));
     if (!this.times || !this.isShown) return this.#show(frame);
     clearTimeout(this.#timer);
     this.#video.pause();
@@ -133,6 +134,11 @@ export class Player {
     return this.times[frame] + Math.min(next - this.times[frame], 2 * this.#halfInterval()) / 2;
   }
 
+  /** How many frames there are, as the file says or, without it, the results. */
+  get count() {
+    return this.times?.length ?? this.frames;
+  }
+
   get isShown() {
     return this.#video.videoWidth > 0;
   }
@@ -147,4 +153,15 @@ export class Player {
     if (this.#video.paused) this.play();
     else this.#video.pause();
   }
+}
+
+/** The place of the first of the times, which ascend, that is not before `time`. */
+function firstFrom(times, time) {
+  let [low, high] = [0, times.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (times[middle] < time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
