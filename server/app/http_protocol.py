@@ -44,7 +44,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._unset_keepalive_if_required()
+        self._unset_keepalive_if_required()  # set again if an answer has ended since the beginning
         if not self.parser.should_upgrade():
             super().on_headers_complete()
             length = int(dict(self.headers).get(b"content-length", 0))
