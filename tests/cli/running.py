@@ -18,6 +18,8 @@ from select import select
 
 import pyte
 
+from tests.support.open_files import open_files
+
 SECONDS = 60
 COLUMNS = 100
 LINES = 24
@@ -85,9 +87,9 @@ class Terminal:
     def reads_from(self, name: str) -> bool:
         """Whether the command has opened such a file once more, beside what it was given."""
         return any(
-            link.resolve().as_posix().startswith(name)
-            for link in Path(f"/proc/{self._process.pid}/fd").iterdir()
-            if int(link.name) > 2
+            target.startswith(name)
+            for number, target in open_files(self._process.pid).items()
+            if number > 2
         )
 
     def press_ctrl_c(self) -> None:

@@ -28,6 +28,7 @@ from tests.clips import (
     zero,
 )
 from tests.support import footage
+from tests.support.open_files import open_files
 
 SIZES = {
     "bigbuckbunny.mp4": (720, 1280),
@@ -478,12 +479,8 @@ def test_what_the_pipeline_raises_comes_through_and_all_is_closed(
         VideoFilePipelineService(recorder).run_on_file(clip, "any")
 
     assert len(recorder.payloads) == 3
-    assert str(clip) not in open_files()
+    assert str(clip) not in open_files().values()
     assert native_threads() == threads_before
-
-
-def open_files() -> list[str]:
-    return [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
 
 
 def native_threads() -> int:
