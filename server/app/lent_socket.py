@@ -4,19 +4,19 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 LEND_SOCKET = "forgesyte.lend_socket"
 """The key among the extensions of an ASGI scope of a function that lends the request's socket to
 a thread, or answers None when there is no large body that could be read from it now."""
 
 PATIENCE_SECONDS = 0.005
-TURN_SECONDS = 0.02
 
 
 class LentSocket:
     """A socket with `left` bytes of a body still to come, for a thread to read while the event
     loop does not; `give_back` is told in the end how many are left then. Whom it is lent to closes
-    it."""
+    it. `is_quick` is False when it is of no use to read on at once."""
 
     def __init__(
         self, connection: socket.socket, left: int, give_back: Callable[[int], None]
@@ -26,7 +26,7 @@ class LentSocket:
         self._give_back = give_back
         self._reading = threading.Lock()
         self._returned = False
-        self._until = 0.0
+        self.is_quick = True
         connection.settimeout(PATIENCE_SECONDS)
 
     def close(self) -> None:
@@ -36,12 +36,13 @@ class LentSocket:
             self._connection.close()
         self._give_back(self._left)
 
-    def read_into(self, memory: memoryview) -> int:
-        """Fill the memory, but not beyond the body's end, for as long as something comes quickly;
-        how much of it is filled. Blocks."""
-        self._until = self._until or time.monotonic() + TURN_SECONDS
+    def read_into(self, memory: memoryview, until: float) -> int:
+        """Fill the memory, but not beyond the body's end, for as long as something comes quickly,
+        and up to that time of `time.monotonic`; how much of it is filled. Blocks."""
         filled = 0
-        while time.monotonic() < self._until and (count := self._read(memory[filled:])):
+        while filled < len(memory) and time.monotonic() < until:
+            if not (count := self._read(memory[filled:])):
+                break
             filled += count
         return filled
 
@@ -49,9 +50,9 @@ class LentSocket:
         with self._reading:
             if self._returned:
                 return 0
-            try:
+            count = 0
+            with suppress(OSError):  # nothing comes, or the connection is broken; the loop will see
                 count = self._connection.recv_into(memory[: self._left])
-            except OSError:  # nothing comes, or the connection is broken, as the loop will see
-                return 0
             self._left -= count
+            self.is_quick = count > 0 and self._left > 0
             return count

@@ -4,6 +4,7 @@ A form as clients write it (RFC 7578, RFC 2046 section 5.1): of a part its name 
 whatever else a header says is neither decoded nor judged. What may grow is held against a limit.
 """
 
+import time
 from collections.abc import Callable, Iterator
 
 from python_multipart.multipart import parse_options_header
@@ -13,7 +14,7 @@ from app.core.errors import InvalidUpload, UploadTooLarge
 from app.lent_socket import LentSocket
 
 KIB = 1024
-PIECE_BYTES = 640 * KIB  # received by a thread, and written at once
+PIECE_BYTES = 768 * KIB  # received by a thread, and written at once
 MAX_PARTS = 16
 MAX_BOUNDARY_BYTES = 256
 MAX_HEADER_BYTES = 16 * KIB  # of one part
@@ -69,7 +70,6 @@ class MultipartForm:
     def feed(self, chunk: bytes) -> list[memoryview]:
         """The bytes of the file that are in the next chunk of the body, and of the one before if
         it was not known what they are."""
-        self._file_data = []
         self._body_bytes += len(chunk)
         data, self._unread = self._unread + chunk if self._unread else chunk, b""
         at = 0
@@ -79,13 +79,16 @@ class MultipartForm:
             raise InvalidUpload(
                 "The form holds too much besides the file." if self._parts else NO_DELIMITER
             )
-        return self._file_data
+        file_data, self._file_data = self._file_data, []
+        return file_data
 
-    def feed_from(self, connection: LentSocket) -> Iterator[memoryview]:
-        """The same of what comes over the connection quickly; each is gone when the next is asked
-        for. Most are whole blocks of the file, and begin in memory where a block may. Blocks."""
+    def feed_from(self, connection: LentSocket, seconds: float) -> Iterator[memoryview]:
+        """The same of what comes over the connection quickly, for no longer than that; each is
+        gone when the next is asked for. Most are whole blocks of the file, and begin in memory
+        where a block may. Blocks."""
+        until = time.monotonic() + seconds
         blocks = BlockMemory(PIECE_BYTES)
-        while count := connection.read_into(blocks.view[: PIECE_BYTES - self._beyond_a_block()]):
+        while count := connection.read_into(blocks.view[: self._up_to_a_block()], until):
             if self._goes_on_with_file(blocks, count):
                 self._body_bytes += count
                 yield self._count_file_data(blocks.view[:count])
@@ -130,8 +133,9 @@ class MultipartForm:
         self._in_header = False
         return end + len(EMPTY_LINE)
 
-    def _beyond_a_block(self) -> int:
-        return (self.file_size or 0) % BLOCK_BYTES
+    def _up_to_a_block(self) -> int:
+        """What completes a block of the file, or else a piece."""
+        return -(self.file_size or 0) % BLOCK_BYTES or PIECE_BYTES
 
     def _goes_on_with_file(self, blocks: BlockMemory, count: int) -> bool:
         """Whether all of it belongs to the file, and nothing else is to be thought of."""

@@ -20,6 +20,8 @@ from app.lent_socket import LEND_SOCKET, LentSocket
 
 PIECE_BYTES = 512 * 1024  # of one upload, written in one trip to a thread
 ALL_PIECES_BYTES = 32 * 1024 * 1024  # of all uploads: when they are many, pieces are smaller
+ALL_TURNS_SECONDS = 0.1  # of threads for all uploads: when they are many, each has a shorter one
+LEAST_TURN_SECONDS = 0.02
 QUICK_BYTES = 128 * 1024
 """So much at a time comes of a client that sends faster than the event loop reads."""
 
@@ -100,12 +102,16 @@ class UploadReceiver:
             more = message.get("more_body", False)
             if more and is_quick and (lent := lend()) is not None:
                 with closing(lent):
-                    await file.write(form.feed_from(lent))
+                    while lent.is_quick and not self._stopping:
+                        await file.write(form.feed_from(lent, self._turn_seconds()))
             elif file.held_bytes >= self._piece_bytes():
                 await file.write()
 
     def _piece_bytes(self) -> int:
         return min(PIECE_BYTES, ALL_PIECES_BYTES // len(self._files))
+
+    def _turn_seconds(self) -> float:
+        return max(LEAST_TURN_SECONDS, ALL_TURNS_SECONDS / len(self._files))
 
     @contextmanager
     def _in_flight(self, file: StagedFile) -> Iterator[None]:

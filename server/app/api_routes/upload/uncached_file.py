@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-PIECE_BYTES = 512 * 1024
+PIECE_BYTES = 512 * 1024  # copied and written at a time
 BLOCK_BYTES = 4096  # no disk asks for more to be written at a time
 
 
@@ -29,24 +29,13 @@ class UncachedFile(FileIO):
         self._rest = b""
 
     def writelines(self, lines: "Iterable[ReadableBuffer]", /) -> None:
-        piece = BlockMemory(PIECE_BYTES).view
-        filled = copy_into(piece, memoryview(self._rest))
         for line in lines:
-            left = memoryview(line)
-            if not filled % BLOCK_BYTES and is_whole_blocks(left):
-                self._write_all(piece[:filled])
-                self._write_all(left)
-                filled = 0
-                continue
-            while left:
-                count = copy_into(piece[filled:], left)
-                left, filled = left[count:], filled + count
-                if filled == len(piece):
-                    self._write_all(piece)
-                    filled = 0
-        whole = filled - filled % BLOCK_BYTES
-        self._write_all(piece[:whole])
-        self._rest = bytes(piece[whole:filled])
+            data = memoryview(line)
+            if self._rest or not is_whole_blocks(data):
+                self._write_copied(data)
+            else:
+                self._write_all(data)
+            del line, data  # whose memory is free for what follows
 
     def flush(self) -> None:
         """Call it when there is no more to write."""
@@ -54,6 +43,18 @@ class UncachedFile(FileIO):
             self._pass_through_cache()
             self._write_all(memoryview(self._rest))
             self._rest = b""
+
+    def _write_copied(self, data: memoryview) -> None:
+        """Write the rest and the data, but for what is no whole block at their end."""
+        piece = BlockMemory(min(PIECE_BYTES, len(data) + BLOCK_BYTES)).view
+        filled = copy_into(piece, memoryview(self._rest))
+        while filled + len(data) >= BLOCK_BYTES:
+            count = copy_into(piece[filled:], data)
+            data, filled = data[count:], filled + count
+            whole = filled - filled % BLOCK_BYTES
+            self._write_all(piece[:whole])
+            filled = copy_into(piece, piece[whole:filled])
+        self._rest = bytes(piece[:filled]) + data
 
     def _write_all(self, data: memoryview) -> None:
         while data:
