@@ -7,7 +7,8 @@ const PIECE_BYTES = 1024 * 1024;
 /**
  * What the server counts as the frames of `file`: those that its edit list shows, in the order of
  * presentation. `times` are in seconds from the start of the presentation; `width` and `height`
- * are a frame's in pixels, upright.
+ * are a frame's in pixels, upright. `isEdited` says whether that is more than all samples, one after
+ * the other, turned by quarters.
  *
  * Only the index is read, and of a file of fragments everything.
  */
@@ -19,12 +20,14 @@ export async function readFrameTimes(file) {
   const samples = movie.getTrackSamplesInfo(track.tkhd.track_id);
   if (!samples.length) throw new Error("The file's index lists no frames.");
   const { width, height } = samples[0].description;
-  const [a, b] = track.tkhd.matrix;
+  const [a, b, , c, d] = track.tkhd.matrix;
   const turned = Math.abs(b) > Math.abs(a);
+  const times = shownTimes(track, movie.moov.mvhd.timescale, samples);
   return {
-    times: shownTimes(track, movie.moov.mvhd.timescale, samples),
+    times,
     width: turned ? height : width,
     height: turned ? width : height,
+    isEdited: a * d < b * c || partsOf(track).length > 1 || times.length < samples.length,
   };
 }
 
@@ -45,13 +48,12 @@ async function readIndex(file) {
 
 function shownTimes(track, ticksOfMovie, samples) {
   const ticks = track.mdia.mdhd.timescale;
-  const edits = track.edts?.elst?.entries ?? [];
-  if (!edits.some((edit) => edit.media_time >= 0)) {
+  if (!partsOf(track).length) {
     return Float64Array.from(samples, (sample) => sample.cts / ticks).sort();
   }
   const times = [];
   let start = 0;
-  for (const edit of edits) {
+  for (const edit of editsOf(track)) {
     const lasting = Math.round((edit.segment_duration * ticks) / ticksOfMovie);
     if (edit.media_time >= 0) {
       const end = lasting ? edit.media_time + lasting : Infinity; // 0: all that follows
@@ -63,4 +65,13 @@ function shownTimes(track, ticksOfMovie, samples) {
     start += lasting;
   }
   return Float64Array.from(times).sort();
+}
+
+function editsOf(track) {
+  return track.edts?.elst?.entries ?? [];
+}
+
+/** Those that show something. */
+function partsOf(track) {
+  return editsOf(track).filter((edit) => edit.media_time >= 0);
 }

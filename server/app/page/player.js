@@ -1,8 +1,13 @@
 // The video as the browser plays it, frame by frame: which one is shown, and how to get to another.
 
 import { Asking } from "./asking.js";
+import { followsFiles } from "./browser.js";
 
 const UNTOLD_MILLISECONDS = 100; // long enough for a browser that tells
+const FIRST_MILLISECONDS = 1000; // the same, of the first frame; in a tab that is not seen none is told
+const NOT_FOLLOWED =
+  "This browser would show this video as it was before it was cut or mirrored; what was found is " +
+  "of how it is now. Chrome and Edge show that.";
 
 /** `onFrame(index)` is called for each frame shown; null stands for a picture that is no frame. */
 export class Player {
@@ -34,6 +39,7 @@ export class Player {
       this.#index.ask("readFrameTimes", file),
       this.#load(url),
     ]);
+    const isFollowed = !read.value?.isEdited || (await followsFiles());
     if (this.#url !== url) return;
     if (read.status === "fulfilled") {
       ({ times: this.times } = read.value);
@@ -43,6 +49,11 @@ export class Player {
     if (read.status === "rejected") {
       throw new Error(`The times of its frames cannot be read (${read.reason.message}).`);
     }
+    if (!isFollowed) {
+      this.#takeOff();
+      throw new Error(NOT_FOLLOWED);
+    }
+    if (!read.value.isEdited) this.#countFrom(shown.value);
     const { frame } = this; // where one has gone without the file
     this.#show(this.#indexAt(this.#video.currentTime, Infinity));
     if (frame > 0) this.goTo(frame);
@@ -53,24 +64,42 @@ export class Player {
     this.frame = this.shown = 0;
   }
 
-  #unload() {
+  #takeOff() {
     this.#video.pause();
     this.#video.removeAttribute("src");
     this.#video.load();
+  }
+
+  #unload() {
+    this.#takeOff();
     if (this.#url) URL.revokeObjectURL(this.#url);
     this.#url = "";
     this.times = this.size = this.#wanted = null;
   }
 
+  /** Gives the time of the first frame as the browser counts; undefined when it does not tell. */
   #load(url) {
     const video = this.#video;
     return new Promise((resolve, reject) => {
       const fail = () => reject(new Error("This browser cannot show this video."));
       video.onerror = fail;
-      // Of a video whose pictures it cannot decode, it may still play the sound.
-      video.onloadeddata = () => (video.videoWidth ? resolve() : fail());
+      video.onloadeddata = () => {
+        // Of a video whose pictures it cannot decode, it may still play the sound.
+        if (!video.videoWidth) fail();
+        setTimeout(resolve, FIRST_MILLISECONDS);
+      };
+      video.requestVideoFrameCallback((now, { mediaTime }) => {
+        // Before that, it would be of the video before.
+        if (video.readyState >= video.HAVE_CURRENT_DATA) resolve(mediaTime);
+      });
       video.src = url;
     });
+  }
+
+  /** Firefox counts from the first frame, whenever the file says that it is to be shown. */
+  #countFrom(start) {
+    const ahead = this.times[0] - (start ?? this.times[0]);
+    if (ahead) this.times = this.times.map((time) => time - ahead);
   }
 
   #listen() {
@@ -90,7 +119,7 @@ export class Player {
   #goAgain() {
     if (this.#wanted === null || this.#wanted === this.shown || this.#isAgain) return;
     this.#isAgain = true;
-    this.#video.currentTime = (this.#middleOf(this.#wanted) + this.times[this.#wanted]) / 2;
+    this.#video.currentTime = (this.#momentOf(this.#wanted) + this.times[this.#wanted]) / 2;
   }
 
   #show(index) {
@@ -121,17 +150,18 @@ export class Player {
     this.#video.pause();
     this.#wanted = frame;
     this.#isAgain = false;
-    this.#video.currentTime = this.#middleOf(frame);
+    this.#video.currentTime = this.#momentOf(frame);
   }
 
   step(frames) {
     this.goTo((this.#wanted ?? this.frame) + frames);
   }
 
-  /** A moment at which the frame is shown, as far from its neighbours as can be. */
-  #middleOf(frame) {
+  /** A moment at which the frame is shown, far from its neighbours. Firefox tells it as the frame's
+   * time, so it is nearer to that than to the next one's. */
+  #momentOf(frame) {
     const next = this.times[frame + 1] ?? Infinity;
-    return this.times[frame] + Math.min(next - this.times[frame], 2 * this.#halfInterval()) / 2;
+    return this.times[frame] + 0.4 * Math.min(next - this.times[frame], 2 * this.#halfInterval());
   }
 
   /** How many frames there are, as the file says or, without it, the results. */

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from forgesyte_client.video import frame_times
 from tests.clips import encode_clip, with_edits, with_matrix
@@ -79,6 +79,7 @@ window.whilePlaying = async () => {
   await new Promise((ended) => (video.onended = ended));
   return seen;
 };
+null; // a function would be called
 """
 
 
@@ -218,3 +219,57 @@ def test_a_frame_that_the_browser_does_not_tell_of_is_found(page: Page, tmp_path
     page.keyboard.press("ArrowRight")
     page.get_by_text("frame 2 of").wait_for()
     assert page.evaluate("window.toLose") < 1
+
+
+@pytest.mark.parametrize("name", ["mirrored", "trimmed", "repeated"])
+def test_a_browser_that_does_not_follow_the_file_shows_no_picture(
+    page: Page, tmp_path: Path, name: str
+) -> None:
+    """As Firefox, which plays all samples from the first one on, and mirrors none."""
+    script = "export const followsFiles = async () => false;"
+    page.route(
+        "**/browser.js", lambda route: route.fulfill(body=script, content_type="text/javascript")
+    )
+    page.reload()
+    submit(page, "square", CLIPS[name](tmp_path / "clip.mp4"))
+    page.get_by_text("as it was before it was cut or mirrored").wait_for()
+    expect(page.locator("#picture")).to_be_hidden()
+    expect(page.locator("#list b")).to_have_text("square")
+    page.keyboard.press("End")
+    page.get_by_text(f"frame {FRAMES.get(name, COUNT) - 1} of").wait_for()
+
+
+COUNT_FROM_FIRST = """
+() => {
+  const FIRST = 0.08;
+  const { prototype } = HTMLMediaElement;
+  const { get, set } = Object.getOwnPropertyDescriptor(prototype, "currentTime");
+  Object.defineProperty(prototype, "currentTime", {
+    get() { return Math.max(0, get.call(this) - FIRST); },
+    set(time) { set.call(this, time + FIRST); },
+  });
+  const { requestVideoFrameCallback: request } = HTMLVideoElement.prototype;
+  HTMLVideoElement.prototype.requestVideoFrameCallback = function (callback) {
+    const told = (now, { mediaTime }) => callback(now, { mediaTime: mediaTime - FIRST });
+    return request.call(this, told);
+  };
+}
+"""
+
+
+def test_a_browser_that_counts_from_the_first_frame(page: Page, tmp_path: Path) -> None:
+    """As Firefox, where the file says that the first frame comes later."""
+    page.emulate_media(reduced_motion="reduce")
+    page.evaluate(COUNT_FROM_FIRST)
+    submit(page, "square", CLIPS["no edit list"](tmp_path / "clip.mp4"))
+    page.locator("#found").wait_for()
+    page.evaluate(DISTANCE)
+    for frame in range(COUNT):
+        page.get_by_text(f"frame {frame} of 0–{COUNT - 1} · {0.04 * frame:.2f} s").wait_for()
+        page.wait_for_function("() => distance() !== null && distance() < 8")
+        page.keyboard.press("ArrowRight")
+
+
+def test_chromium_follows_the_file(page: Page) -> None:
+    follows = "import('/page/browser.js').then(({ followsFiles }) => followsFiles())"
+    assert page.evaluate(follows) is True
