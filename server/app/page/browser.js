@@ -17,7 +17,8 @@ AAAAAAEAAAADAAACAAAAABxzdHNjAAAAAAAAAAEAAAABAAAAAwAAAAEAAAAgc3RzegAAAAAAAAAAAAAA
 ABRzdGNvAAAAAAAAAAEAAAAwAAAAYnVkdGEAAABabWV0YQAAAAAAAAAhaGRscgAAAAAAAAAAbWRpcmFwcGwAAAAAAAAAAAAAAAAt
 aWxzdAAAACWpdG9vAAAAHWRhdGEAAAABAAAAAExhdmY2Mi4xMi4xMDI=
 `;
-const MILLISECONDS = 5000; // by when it is there, or never will be
+const MILLISECONDS = 3000; // by when it is shown, or never will be
+const BETWEEN_MILLISECONDS = 50;
 
 let following;
 
@@ -39,18 +40,23 @@ async function followsFile(bytes) {
   const url = URL.createObjectURL(new Blob([bytes], { type: "video/mp4" }));
   video.muted = true;
   video.preload = "auto";
+  const failed = new Promise((_, reject) => (video.onerror = reject));
+  video.src = url;
   try {
-    await new Promise((resolve, reject) => {
-      video.onloadeddata = resolve;
-      video.onerror = reject;
-      setTimeout(reject, MILLISECONDS);
-      video.src = url;
-    });
-    const context = new OffscreenCanvas(2, 1).getContext("2d");
-    context.drawImage(video, 0, 0, 2, 1);
-    const [left, , , , right] = context.getImageData(0, 0, 2, 1).data;
-    return left < 128 && right >= 128;
+    return await Promise.race([isShownMirrored(video), failed]);
   } finally {
     URL.revokeObjectURL(url);
   }
+}
+
+/** What is drawn first may be nothing yet, so it is looked at until it is right, or time is up. */
+async function isShownMirrored(video) {
+  const context = new OffscreenCanvas(2, 1).getContext("2d", { willReadFrequently: true });
+  for (const end = performance.now() + MILLISECONDS; performance.now() < end; ) {
+    context.drawImage(video, 0, 0, 2, 1);
+    const [left, , , opacity, right] = context.getImageData(0, 0, 2, 1).data;
+    if (opacity > 0 && left < 128 && right >= 128) return true;
+    await new Promise((resolve) => setTimeout(resolve, BETWEEN_MILLISECONDS));
+  }
+  return false;
 }
