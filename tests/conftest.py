@@ -19,6 +19,7 @@ PROBES = {  # succeed where the named power is at hand
     "cc": ["cc", "--version"],
     "namespaces": ["unshare", "--net", "ip", "link", "set", "lo", "up"],
     "mounts": ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"],
+    "ffmpeg": ["ffmpeg", "-version"],
     "curl": ["curl", "--version"],
     "curl --http2": ["sh", "-c", "curl --version | grep -qw HTTP2"],
     "wget": ["wget", "--version"],

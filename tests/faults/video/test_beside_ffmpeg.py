@@ -1,7 +1,5 @@
 """The same frames as the ffmpeg command line, to within the difference of two versions."""
 
-import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -79,9 +77,7 @@ INJURIES: dict[str, Callable[[Path], bytes]] = {
     "the last zeroed": lambda path: zero(path.read_bytes(), packet_ranges(path)[-1:]),
 }
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("ffmpeg") is None and not os.environ.get("CI"), reason="needs ffmpeg"
-)
+pytestmark = pytest.mark.needs("ffmpeg")
 
 
 def clip(
